@@ -1,0 +1,43 @@
+/**
+ * Recurrent networks and the kernels that compute them. Nothing here knows Spark.
+ *
+ * <p>Read in this order: this page, {@link org.rondo.kernels.Network} (the architecture and its table of tensors),
+ * {@link org.rondo.kernels.ReferenceKernel} (the equations as loops: the specification),
+ * {@link org.rondo.kernels.UnrolledNetwork} (forward and backward over a window), {@link org.rondo.kernels.Replica} (windows
+ * after windows: truncated back-propagation through time). {@link org.rondo.kernels.NativeKernel} and {@code src/main/native}
+ * compute the same, fast.
+ *
+ * <h2>Forward</h2>
+ * For step t of a window, sigma being the logistic function, * the product element by element, and gates always in the order
+ * i f g o (input, forget, candidate, output):
+ * <pre>
+ *  (1)  x_t = E[id_t]                                    token embedding; for layer l > 0, x_t is h_t of the layer below
+ *  (2)  x_t = x_t * mask / (1 - rate)                    dropout, only on the way up, never on the way from t to t+1
+ *  (3)  i = sigma(Wx_i x_t + Wh_i h_{t-1} + b_i)
+ *  (4)  f = sigma(Wx_f x_t + Wh_f h_{t-1} + b_f)
+ *  (5)  g =  tanh(Wx_g x_t + Wh_g h_{t-1} + b_g)
+ *  (6)  o = sigma(Wx_o x_t + Wh_o h_{t-1} + b_o)
+ *  (7)  c_t = f * c_{t-1} + i * g                        the memory cell
+ *  (8)  h_t = o * tanh(c_t)
+ *  (9)  z_t = W h_t + b,   p_t = softmax(z_t),   E = - sum over t of log p_t[y_t]
+ * </pre>
+ *
+ * <h2>Backward through time</h2>
+ * {@code dq} is dE/dq. E is a sum over steps, so every gradient of a weight is a sum over steps; what reaches step k from the
+ * loss at step t has passed the product of the Jacobians dh_j/dh_{j-1}, j = k+1..t. That product is computed here one factor
+ * at a time, from the window's last step to its first, where it is cut off: "truncated".
+ * <pre>
+ *  (10)  dz_t = p_t - onehot(y_t),   dW = sum dz_t h_t^T,   db = sum dz_t,   dh_t = W^T dz_t
+ *  (11)  dh_t += Wh^T dG_{t+1}                           dG: the gradients before the gates' nonlinearity, i f g o
+ *  (12)  do = dh_t * tanh(c_t),   dc += dh_t * o * (1 - tanh(c_t)^2)
+ *  (13)  di = dc * g,   df = dc * c_{t-1},   dg = dc * i
+ *  (14)  dG = (di * i(1-i),  df * f(1-f),  dg * (1-g^2),  do * o(1-o))
+ *  (15)  dc_{t-1} = dc * f                               no matrix here: this is why the cell's gradient does not vanish
+ *  (16)  dWx = sum dG_t x_t^T,   dWh = sum dG_t h_{t-1}^T,   db = sum dG_t,   dx_t = Wx^T dG_t
+ * </pre>
+ *
+ * <h2>Layouts</h2>
+ * Outside a kernel there is one flat float vector, in the order of {@link org.rondo.kernels.Network#tensors()}. Inside, see
+ * {@link org.rondo.kernels.Layout}.
+ */
+package org.rondo.kernels;
