@@ -1,0 +1,109 @@
+package org.rondo.driver;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.function.Function;
+
+/** One setting: the Spark key {@code spark.rondo.<key>} and the option {@code --<key>}, with its type, its default and what
+ *  it means. This class is the only place where a setting is defined; {@link #ALL} is the table.
+ *
+ *  @param fallback the default, as a user would write it; null where the setting must be given
+ *  @param expected what a value must be, for messages: "an integer from 1 to 65536" */
+public record Setting<T>(String key, String fallback, String expected, String doc, Function<String, T> parse) {
+    private static final List<Setting<?>> TABLE = new ArrayList<>();
+    /** Every setting, in the order in which people meet them. */
+    public static final List<Setting<?>> ALL = Collections.unmodifiableList(TABLE);
+
+    public static final Setting<String> INPUT = text("input", null, "text to read: a file, a folder or a glob on any Hadoop file system, gzip or not");
+    public static final Setting<String> OUTPUT = text("output", null, "directory to write the model to");
+    public static final Setting<String> VALIDATION = text("validation", "0.1", "text to validate on after every epoch, or a fraction: this last part of the input is held out; 0 for none");
+    public static final Setting<String> MODEL = text("model", null, "directory of a trained model");
+    public static final Setting<String> TASK = choice("task", "language-model", "what is learnt", "language-model");
+
+    public static final Setting<String> UNIT = choice("unit", "character", "what a token is: a character, or a word between blanks (a line ends with <eos>)", "character", "word");
+    public static final Setting<Integer> MIN_COUNT = integer("minCount", 1, 1, Integer.MAX_VALUE, "tokens seen less often become <unk>");
+    public static final Setting<Integer> MAX_VOCABULARY = integer("maxVocabulary", 50_000, 2, 10_000_000, "at most this many tokens, the most frequent; the rest become <unk>");
+
+    public static final Setting<Integer> HIDDEN = integer("hidden", 256, 1, 65_536, "units of every LSTM layer");
+    public static final Setting<Integer> LAYERS = integer("layers", 2, 1, 64, "LSTM layers");
+    public static final Setting<Integer> EMBEDDING = integer("embedding", 64, 1, 65_536, "width of a token's vector");
+    public static final Setting<Double> DROPOUT = decimal("dropout", "0", 0, 0.99, "share of activations dropped between layers (before every LSTM layer but the first, and before the softmax)");
+
+    public static final Setting<Integer> BATCH = integer("batch", 32, 1, 65_536, "streams that a replica reads in parallel");
+    public static final Setting<Integer> SEQ_LEN = integer("seqLen", 100, 1, 65_536, "steps of a window: where back-propagation through time is cut off");
+    public static final Setting<Integer> SHARDS = integer("shards", 1, 1, 65_536, "parts of the data, each trained by a replica of its own; the model depends on it, and not on executors");
+    public static final Setting<String> AVERAGING = choice("averaging", "gradients", "gradients: one exact step on the mean gradient every window; parameters: windowsPerRound local windows, then the mean of the replicas", "gradients", "parameters");
+    public static final Setting<Integer> WINDOWS_PER_ROUND = integer("windowsPerRound", 10, 1, 1_000_000, "windows between two averagings (averaging=parameters; otherwise 1)");
+    public static final Setting<Integer> EPOCHS = integer("epochs", 10, 1, 1_000_000, "passes over the data");
+
+    public static final Setting<String> OPTIMIZER = choice("optimizer", "adam", "sgd, or adam (0.9, 0.999, 1e-8)", "sgd", "adam");
+    public static final Setting<Double> LEARNING_RATE = decimal("learningRate", "0.002", 1e-12, 1e6, "step size at the start");
+    public static final Setting<String> DECAY = choice("decay", "none", "when the learning rate is multiplied by decayFactor: every epoch after decayAfter, or when validation does not improve (plateau)", "none", "epoch", "plateau");
+    public static final Setting<Double> DECAY_FACTOR = decimal("decayFactor", "0.5", 1e-6, 1, "what the learning rate is multiplied by");
+    public static final Setting<Integer> DECAY_AFTER = integer("decayAfter", 0, 0, 1_000_000, "epochs before the first decay (decay=epoch), or without improvement before one (decay=plateau)");
+    public static final Setting<Double> CLIP_NORM = decimal("clipNorm", "1", 0, 1e9, "largest global norm of the gradient, 0 for no limit");
+    public static final Setting<Long> SEED = new Setting<>("seed", "1", "an integer", "of everything random", Long::valueOf).listed();
+    public static final Setting<String> KERNEL = choice("kernel", "auto", "native, or an error; auto: native, or reference with a warning; an instruction set by name", "auto", "native", "avx512", "avx2", "portable", "reference");
+
+    public static final Setting<Integer> CHECKPOINT_EVERY = integer("checkpointEvery", 0, 0, Integer.MAX_VALUE, "rounds between checkpoints, besides one after every epoch; 0: about one a minute is not worth more, epochs only");
+    public static final Setting<Integer> KEEP_CHECKPOINTS = integer("keepCheckpoints", 3, 1, 1000, "checkpoints kept in output/checkpoints while training");
+    public static final Setting<Boolean> OVERWRITE = flag("overwrite", "replace what is in the output directory");
+
+    public static final Setting<String> PROMPT = text("prompt", "", "text to go on from");
+    public static final Setting<Integer> LENGTH = integer("length", 500, 1, 10_000_000, "tokens to generate");
+    public static final Setting<Double> TEMPERATURE = decimal("temperature", "0.8", 0, 100, "below 1 more certain, above 1 more varied; 0 always takes the likeliest token");
+
+    private static Setting<String> text(String key, String fallback, String doc) {
+        return new Setting<>(key, fallback, "a text", doc, s -> s).listed();
+    }
+
+    private static Setting<String> choice(String key, String fallback, String doc, String... choices) {
+        return new Setting<>(key, fallback, "one of " + String.join(", ", choices), doc, s -> {
+            if (!List.of(choices).contains(s)) throw new IllegalArgumentException(s);
+            return s;
+        }).listed();
+    }
+
+    private static Setting<Integer> integer(String key, int fallback, int least, int most, String doc) {
+        return new Setting<>(key, "" + fallback, "an integer from " + least + " to " + most, doc, s -> {
+            int value = Integer.parseInt(s);
+            if (value < least || value > most) throw new IllegalArgumentException(s);
+            return value;
+        }).listed();
+    }
+
+    private static Setting<Double> decimal(String key, String fallback, double least, double most, String doc) {
+        return new Setting<>(key, fallback, "a number from " + least + " to " + most, doc, s -> {
+            double value = Double.parseDouble(s);
+            if (!(value >= least && value <= most)) throw new IllegalArgumentException(s);
+            return value;
+        }).listed();
+    }
+
+    private static Setting<Boolean> flag(String key, String doc) {
+        return new Setting<>(key, "false", "true or false", doc, s -> {
+            if (!s.equals("true") && !s.equals("false")) throw new IllegalArgumentException(s);
+            return s.equals("true");
+        }).listed();
+    }
+
+    private Setting<T> listed() {
+        TABLE.add(this);
+        return this;
+    }
+
+    /** The key in Spark's configuration. */
+    public String sparkKey() {
+        return "spark.rondo." + key;
+    }
+
+    /** @throws BadInput if the text is not what is {@link #expected} */
+    public T read(String text) {
+        try {
+            return parse.apply(text.trim());
+        } catch (IllegalArgumentException e) {
+            throw new BadInput(key + " is '" + text + "', expected " + expected + "; set --" + key + " or " + sparkKey(), e);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+package org.rondo.driver.rounds;
+
+import org.rondo.driver.BadInput;
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
+import org.rondo.kernels.Layout;
+import org.rondo.kernels.Network;
+
+/** What training will do, before it does it: a function of data and settings, never of the cluster.
+ *
+ *  @param targets         tokens to predict in an epoch
+ *  @param windowsPerEpoch windows that every replica reads in an epoch
+ *  @param windowsPerRound windows between two averagings; the last round of an epoch may have fewer
+ *  @param moments         vectors of parameterCount that the optimiser keeps */
+public record Plan(Network network, int shards, int batch, int seqLen, long targets, int windowsPerEpoch, int windowsPerRound,
+                   int epochs, boolean averagesGradients, double dropout, int moments) {
+    /** What a JVM takes beside heap and kernels: metaspace, code cache, thread stacks, Netty's buffers. Spark's own least. */
+    private static final long JVM_OVERHEAD = 384L << 20;
+
+    /** @throws BadInput if the corpus is shorter than one window of every replica */
+    public static Plan of(Settings settings, int vocab, long tokens) {
+        int shards = settings.get(Setting.SHARDS), batch = settings.get(Setting.BATCH), seqLen = settings.get(Setting.SEQ_LEN);
+        long streams = (long) shards * batch, targets = Math.max(0, tokens - 1);
+        if (targets < streams * seqLen)
+            throw new BadInput("the corpus has " + tokens + " tokens, expected at least " + (streams * seqLen + 1)
+                    + " for one window of shards " + shards + " x batch " + batch + " x seqLen " + seqLen + " and one more; give more text, or lower one of them");
+        boolean gradients = settings.get(Setting.AVERAGING).equals("gradients");
+        long longest = (targets + streams - 1) / streams;
+        return new Plan(new Network(vocab, settings.get(Setting.EMBEDDING), settings.get(Setting.HIDDEN), settings.get(Setting.LAYERS)),
+                shards, batch, seqLen, targets, Math.toIntExact((longest + seqLen - 1) / seqLen),
+                gradients ? 1 : settings.get(Setting.WINDOWS_PER_ROUND), settings.get(Setting.EPOCHS), gradients,
+                settings.get(Setting.DROPOUT), settings.get(Setting.OPTIMIZER).equals("adam") ? 2 : 0);
+    }
+
+    public int roundsPerEpoch() {
+        return (windowsPerEpoch + windowsPerRound - 1) / windowsPerRound;
+    }
+
+    public long rounds() {
+        return (long) roundsPerEpoch() * epochs;
+    }
+
+    /** How a replica's memory is laid out. Where gradients are averaged the driver keeps the moments. */
+    public Layout layout() {
+        return Layout.forTraining(network, batch, seqLen, dropout > 0, averagesGradients ? 0 : moments);
+    }
+
+    /** Bytes outside the heap that a task's kernel takes. */
+    public long bytesPerTask() {
+        return layout().bytes();
+    }
+
+    /** Bytes to set as spark.executor.memoryOverhead for {@code tasks} tasks at a time in an executor. */
+    public long memoryOverhead(int tasks) {
+        return JVM_OVERHEAD + tasks * bytesPerTask();
+    }
+
+    /** Floats that every replica gets at the start of a round: the model, and its optimiser's moments if it has them. */
+    public long floatsToReplica() {
+        return (long) network.parameterCount() * (averagesGradients ? 1 : 1 + moments);
+    }
+
+    /** Floats of carried state of all shards. */
+    public long carriedFloats() {
+        return (long) shards * batch * network.stateSize();
+    }
+
+    /** Bytes that a round moves, to the replicas and back, with {@code executors} executors: one copy of the model to each,
+     *  one result from every replica. */
+    public long bytesPerRound(int executors) {
+        return Float.BYTES * (executors * (floatsToReplica() + carriedFloats()) + shards * floatsToReplica() + carriedFloats());
+    }
+}

@@ -1,0 +1,26 @@
+package org.rondo.driver.rounds;
+
+/** What a job hears while the {@link Trainer} works; calls come from one thread, in the order of events. */
+public interface Progress {
+
+    /** Before the first round.
+     *  @param firstRound 0, or where training resumes from a checkpoint */
+    void begin(Plan plan, long firstRound);
+
+    /** After every round. */
+    void round(Round round);
+
+    /** After every epoch. {@code validation} is NaN where nothing is held out. Both losses are mean nats per token. */
+    void epoch(int epoch, double training, double validation, Trainer trainer);
+
+    /** Something worth a line: a checkpoint that was skipped, a kernel that was chosen. */
+    void note(String message);
+
+    /** What one round did.
+     *  @param number         of the round, from 0
+     *  @param epoch          from 1
+     *  @param loss           mean nats per token over all replicas
+     *  @param tokens         targets trained on in this round
+     *  @param seconds        from its start to its end, on the driver */
+    record Round(long number, int epoch, double loss, double gradientNorm, double learningRate, long tokens, double seconds) { }
+}
