@@ -23,7 +23,7 @@ public final class Layout {
     static final int VECTOR = 16;
     /** Columns of a panel of weights. */
     static final int PANEL = 64;
-    /** Rows of a window that the native backward pass packs at a time, and the widest tile that it packs them in. */
+    /** Rows of a window that the native backward pass of a layer packs at a time, and the widest tile that it packs them in. */
     static final int PACKED_ROWS = 256, PACKED_TILE = 16;
 
     /** Blocks of the same form: {@link #at(Block, Tensor)}. */
@@ -45,9 +45,10 @@ public final class Layout {
     }
 
     /** z = W x + b, softmax, cross-entropy. {@code x}, {@code dx}: seqLen*batch rows of H; {@code z}: seqLen*batch rows of
-     *  vocab, in panels; {@code loss}: one row, a number for every token. */
+     *  vocab, in panels; {@code loss}: one row, a number for every token; {@code sums}: what turns a row of z into
+     *  probabilities, for the native kernel, which keeps z itself. */
     public record Softmax(int vocab, int H, int batch, int seqLen, Matrix W, Matrix b, Matrix dW, Matrix db,
-                          Matrix x, Matrix z, Matrix loss, Matrix dx, Matrix scratch) { }
+                          Matrix x, Matrix z, Matrix loss, Matrix dx, Matrix sums, Matrix scratch) { }
 
     public final Network network;
     public final int batch, seqLen;
@@ -55,6 +56,10 @@ public final class Layout {
     public final Embedding embedding;
     public final List<Lstm> layers;
     public final Softmax softmax;
+    /** A window's token ids or targets, on their way into an operation of the native kernel. */
+    final Matrix ids;
+    /** Nothing in it outlives an operation. */
+    final Matrix scratch;
 
     private final List<Matrix> matrices = new ArrayList<>();
     private final Map<Block, Matrix> blocks = new EnumMap<>(Block.class);
@@ -88,7 +93,8 @@ public final class Layout {
             blocks.put(block, claim(new Matrix(block.name().toLowerCase(), 0, Math.toIntExact(blockFloats / VECTOR), VECTOR, VECTOR)));
 
         int n = batch * seqLen, H = network.hidden(), V = network.vocab();
-        Matrix scratch = claim("scratch", 1, training ? scratchFloats() : PANEL);
+        ids = claim("ids", 1, n);
+        scratch = claim("scratch", 1, Math.max(stagedFloats(), training ? scratchFloats() : 0));
         Matrix below = claim("embedded", n, network.embedding());
         Matrix dBelow = training ? claim("d embedded", n, network.embedding()) : null;
         embedding = new Embedding(V, network.embedding(), batch, seqLen, at(Block.PARAMETERS, "embedding.weight"),
@@ -109,7 +115,8 @@ public final class Layout {
         }
         softmax = new Softmax(V, H, batch, seqLen, at(Block.PARAMETERS, "output.weight"), at(Block.PARAMETERS, "output.bias"),
                 at(Block.GRADIENTS, "output.weight"), at(Block.GRADIENTS, "output.bias"),
-                dropout ? claim("x of softmax", n, H) : below, claim("z", n * divideUp(V, PANEL), PANEL), claim("loss", 1, n), dBelow, scratch);
+                dropout ? claim("x of softmax", n, H) : below, claim("z", n * divideUp(V, PANEL), PANEL), claim("loss", 1, n), dBelow,
+                claim("sums", n, 2 * VECTOR), scratch);
     }
 
     /** Floats of the whole memory. */
@@ -144,21 +151,27 @@ public final class Layout {
         return matrices;
     }
 
-    /** Floats that the transposed weights of one layer and a packed block of its input need, at most. */
+    /** Floats of the canonical rows that make up one panel: a tensor is loaded and stored panel by panel. */
+    private long stagedFloats() {
+        return (long) PANEL * Math.max(network.embedding(), network.hidden());
+    }
+
+    /** Floats that the transposed weights of one layer and a packed block of its input need, or one panel of the softmax's
+     *  transposed weights and its whole packed input: the most that an operation needs. */
     private long scratchFloats() {
         long most = 0;
         long gates = 4L * divideUp(network.hidden(), VECTOR) * VECTOR;
         for (int l = 0; l < network.layers(); l++) {
             int I = network.inputSize(l);
             long transposed = gates * PANEL * (divideUp(network.hidden(), PANEL) + divideUp(I, PANEL));
-            most = Math.max(most, transposed + packedFloats(Math.max(I, network.hidden())));
+            most = Math.max(most, transposed + packedFloats(PACKED_ROWS, Math.max(I, network.hidden())));
         }
-        long transposed = (long) divideUp(network.vocab(), PANEL) * PANEL * PANEL * divideUp(network.hidden(), PANEL);
-        return Math.max(most, transposed + packedFloats(network.hidden()));
+        long transposed = (long) PANEL * PANEL * divideUp(network.hidden(), PANEL);
+        return Math.max(most, transposed + packedFloats(batch * seqLen, network.hidden()));
     }
 
-    private static long packedFloats(int cols) {
-        return (long) PACKED_ROWS * (cols + PACKED_TILE);
+    private static long packedFloats(int rows, int cols) {
+        return (long) rows * (cols + PACKED_TILE);
     }
 
     /** A tensor's place, from the start of its block. Vocabulary and gates are padded to whole panels. */
