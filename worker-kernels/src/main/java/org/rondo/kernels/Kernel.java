@@ -83,6 +83,9 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
      *  @param into vocab floats */
     public abstract void readProbabilities(Layout.Softmax s, int row, float[] into);
 
+    /** Sum of all elements, in double precision, in a fixed order. */
+    public abstract double sum(Matrix m);
+
     /** Sum of the squares of all elements, in double precision, in a fixed order. */
     public abstract double sumOfSquares(Matrix m);
 
@@ -112,6 +115,7 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
 
     /** @throws IllegalArgumentException unless there are seqLen*batch ids, each in [least, vocab) */
     void checkIds(String what, int[] ids, int least) {
+        checkOpen();
         int n = layout.batch * layout.seqLen, vocab = layout.network.vocab();
         if (ids.length != n)
             throw new IllegalArgumentException(what + " of a window are " + ids.length + ", the kernel was opened for seqLen "
@@ -120,6 +124,18 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
             if (ids[i] < least || ids[i] >= vocab)
                 throw new IllegalArgumentException(what + " of step " + i / layout.batch + ", stream " + i % layout.batch + " is "
                         + ids[i] + ", expected " + least + " to " + (vocab - 1));
+    }
+
+    /** @throws IllegalArgumentException unless the vector has parameterCount floats */
+    void checkVector(float[] canonical) {
+        checkOpen();
+        int expected = layout.network.parameterCount();
+        if (canonical.length != expected)
+            throw new IllegalArgumentException("vector has " + canonical.length + " floats, " + layout.network + " has " + expected + " parameters");
+    }
+
+    static void checkRate(double rate) {
+        if (!(rate >= 0 && rate < 1)) throw new IllegalArgumentException("dropout rate is " + rate + ", expected 0 or more, and less than 1");
     }
 
     void checkOpen() {

@@ -102,7 +102,7 @@ public final class Layout {
         layers = new ArrayList<>();
         for (int l = 0; l < network.layers(); l++) {
             int I = network.inputSize(l);
-            Matrix x = dropout ? claim("x" + l, n, I) : below;
+            Matrix x = dropout && l > 0 ? claim("x" + l, n, I) : below;
             Lstm layer = new Lstm(I, H, batch, seqLen,
                     at(Block.PARAMETERS, "weight_ih_l" + l), at(Block.PARAMETERS, "weight_hh_l" + l), at(Block.PARAMETERS, "bias_l" + l),
                     at(Block.GRADIENTS, "weight_ih_l" + l), at(Block.GRADIENTS, "weight_hh_l" + l), at(Block.GRADIENTS, "bias_l" + l),

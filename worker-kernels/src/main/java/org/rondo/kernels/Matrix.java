@@ -9,6 +9,11 @@ public record Matrix(String name, long offset, int rows, int cols, int stride) {
         return (long) rows * stride;
     }
 
+    /** The first rows, as a matrix of their own. */
+    public Matrix first(int count) {
+        return new Matrix(name, offset, count, cols, stride);
+    }
+
     /** The rows from {@code first} on, as a matrix of their own. */
     public Matrix fromRow(int first) {
         return new Matrix(name, offset + (long) first * stride, rows - first, cols, stride);

@@ -1,0 +1,113 @@
+package org.rondo.kernels;
+
+import java.io.Serializable;
+import java.util.List;
+import org.rondo.kernels.Layout.Block;
+
+/** One copy of the model training on one shard: truncated back-propagation through time. A call is a pure function of its
+ *  arguments; the kernel's memory holds nothing that the next call needs, so a replica may serve any shard and any round of
+ *  its plan. */
+public final class Replica implements AutoCloseable {
+    /** What a replica takes and gives back, in this order: the parameters, then the optimiser's moments if it has any. */
+    private static final List<Block> BLOCKS = List.of(Block.PARAMETERS, Block.FIRST_MOMENT, Block.SECOND_MOMENT);
+
+    private final Kernel kernel;
+    private final UnrolledNetwork network;
+    private final Optimizer optimizer;
+
+    /** Consecutive windows of an epoch.
+     *  @param epoch          from 0
+     *  @param first          number of the first window in its epoch; at 0 the state starts at zero
+     *  @param windowsPerEpoch of the plan, so that windows are counted over all epochs */
+    public record Stretch(int epoch, int first, int windows, int windowsPerEpoch, double learningRate, long seed) implements Serializable {
+        /** Number of window {@code first + k}, counted over all epochs from 0. */
+        int window(int k) {
+            return epoch * windowsPerEpoch + first + k;
+        }
+    }
+
+    /** What a replica made of a stretch. (A class and not a record: Kryo 4 cannot write records.) */
+    public static final class Result implements Serializable {
+        private static final long serialVersionUID = 1;
+        public final int shard;
+        /** The mean gradient, or the parameters and the optimiser's moments after the last window. */
+        public final float[][] vectors;
+        /** State after the last window, as {@link UnrolledNetwork#state()}. */
+        public final float[] state;
+        /** Sum over all targets, in nats. */
+        public final double loss;
+        /** Targets that counted: the weight of this replica in the mean. */
+        public final long tokens;
+        /** Largest global norm of a window's gradient, before clipping. */
+        public final double gradientNorm;
+        /** Window in which the loss or the gradient was not a number, or infinite; -1 for none. */
+        public final int diverged;
+        public final String kernel;
+
+        Result(int shard, float[][] vectors, float[] state, double loss, long tokens, double gradientNorm, int diverged, String kernel) {
+            this.shard = shard;
+            this.vectors = vectors;
+            this.state = state;
+            this.loss = loss;
+            this.tokens = tokens;
+            this.gradientNorm = gradientNorm;
+            this.diverged = diverged;
+            this.kernel = kernel;
+        }
+    }
+
+    /** @param kernel opened for training; closed with this replica */
+    public Replica(Kernel kernel, double dropout, Optimizer optimizer) {
+        this.kernel = kernel;
+        this.network = new UnrolledNetwork(kernel, dropout);
+        this.optimizer = optimizer;
+    }
+
+    /** Takes one local step of the optimiser after every window.
+     *  @param model parameters, then the optimiser's moments
+     *  @param state carried state of this shard; ignored at the start of an epoch */
+    public Result train(float[][] model, float[] state, Shard shard, Stretch stretch) {
+        return run(model, state, shard, stretch, true);
+    }
+
+    /** Leaves the parameters alone and gives the gradient of the mean loss over the stretch's one window. */
+    public Result gradient(float[] parameters, float[] state, Shard shard, Stretch stretch) {
+        if (stretch.windows() != 1)
+            throw new IllegalArgumentException("a gradient is of one window, the stretch has " + stretch.windows());
+        return run(new float[][] {parameters}, state, shard, stretch, false);
+    }
+
+    private Result run(float[][] model, float[] state, Shard shard, Stretch stretch, boolean steps) {
+        for (int v = 0; v < model.length; v++) kernel.load(BLOCKS.get(v), model[v]);
+        network.setState(stretch.first() == 0 ? new float[0] : state);
+        double loss = 0, norm = 0;
+        long tokens = 0;
+        int diverged = -1;
+        for (int k = 0; k < stretch.windows() && diverged < 0; k++) {
+            Window window = shard.window(stretch.first() + k, kernel.layout().seqLen);
+            Draw draw = new Draw(stretch.seed(), shard.number, stretch.window(k));
+            double windowLoss = network.forward(window, draw);
+            network.backward(window, draw);
+            double windowNorm = steps && window.tokens() > 0 ? optimizer.step(kernel, stretch.learningRate(), stretch.window(k) + 1)
+                    : Math.sqrt(kernel.sumOfSquares(kernel.layout().block(Block.GRADIENTS)));
+            network.carry();
+            loss += windowLoss;
+            tokens += window.tokens();
+            norm = Math.max(norm, windowNorm);
+            if (!Double.isFinite(windowLoss) || !Double.isFinite(windowNorm)) diverged = stretch.first() + k;
+        }
+        return new Result(shard.number, vectors(steps ? model.length : 0), network.state(), loss, tokens, norm, diverged, kernel.description());
+    }
+
+    /** The first {@code count} vectors of a model, or for 0 the gradient alone. */
+    private float[][] vectors(int count) {
+        float[][] vectors = new float[Math.max(1, count)][kernel.layout().network.parameterCount()];
+        if (count == 0) kernel.store(Block.GRADIENTS, vectors[0]);
+        for (int v = 0; v < count; v++) kernel.store(BLOCKS.get(v), vectors[v]);
+        return vectors;
+    }
+
+    @Override public void close() {
+        kernel.close();
+    }
+}

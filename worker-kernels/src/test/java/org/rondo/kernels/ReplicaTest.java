@@ -1,0 +1,111 @@
+package org.rondo.kernels;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.rondo.kernels.Replica.Result;
+import org.rondo.kernels.Replica.Stretch;
+
+class ReplicaTest {
+    private static final Network NETWORK = new Network(11, 6, 17, 2);
+    private static final int BATCH = 3, SEQ_LEN = 5, WINDOWS = 6;
+    private static final Optimizer ADAM = new Optimizer("adam", 1);
+
+    static List<String> kernels() {
+        List<String> kernels = new ArrayList<>(List.of("reference"));
+        kernels.addAll(NativeLibrary.instructionSets());
+        return kernels;
+    }
+
+    @ParameterizedTest @MethodSource("kernels")
+    void aStretchMayBeCutAnywhere(String kernel) {
+        Result whole, second;
+        try (Replica replica = replica(kernel)) {
+            whole = replica.train(model(), new float[0], shard(), stretch(0, 6));
+        }
+        try (Replica replica = replica(kernel); Replica other = replica(kernel)) {
+            Result first = replica.train(model(), new float[0], shard(), stretch(0, 2));
+            second = other.train(first.vectors, first.state, shard(), stretch(2, 4));
+        }
+        if (!kernel.equals("reference"))       // whose moments are double inside a stretch and float between two
+            for (int v = 0; v < 3; v++) assertArrayEquals(whole.vectors[v], second.vectors[v]);
+        assertArrayEquals(whole.state, second.state, 1e-6f);
+    }
+
+    @ParameterizedTest @MethodSource("kernels")
+    void whatAReplicaDidBeforeDoesNotMatter(String kernel) {
+        try (Replica used = replica(kernel); Replica fresh = replica(kernel)) {
+            used.train(model(), new float[0], shard(), stretch(0, 4));
+            Result a = used.train(model(), new float[0], shard(), stretch(0, 2));
+            Result b = fresh.train(model(), new float[0], shard(), stretch(0, 2));
+            for (int v = 0; v < 3; v++) assertArrayEquals(b.vectors[v], a.vectors[v]);
+            assertArrayEquals(b.state, a.state);
+            assertEquals(b.loss, a.loss);
+        }
+    }
+
+    @ParameterizedTest @MethodSource("kernels")
+    void aRepeatingTextIsLearnt(String kernel) {
+        int[] text = new int[91];
+        for (int i = 0; i < text.length; i++) text[i] = i % 7;
+        Shard repeating = new Shard(0, new int[][] {text, text, text});
+        float[][] model = model();
+        Result last = null;
+        try (Replica replica = new Replica(Kernel.open(kernel, Layout.forTraining(NETWORK, BATCH, SEQ_LEN, false, 2)), 0, ADAM)) {
+            for (int epoch = 0; epoch < 15; epoch++) {
+                last = replica.train(model, new float[0], repeating, new Stretch(epoch, 0, 18, 18, 0.02, 1));
+                model = last.vectors;
+            }
+        }
+        assertTrue(last.loss / last.tokens < 0.1, "after 15 epochs the loss is " + last.loss / last.tokens);
+    }
+
+    @ParameterizedTest @MethodSource("kernels")
+    void divergenceIsReportedAtItsWindow(String kernel) {
+        float[][] model = model();
+        model[0][NETWORK.tensor("output.bias").offset()] = Float.NaN;
+        try (Replica replica = replica(kernel)) {
+            Result result = replica.train(model, new float[0], shard(), stretch(3, 3));
+            assertEquals(3, result.diverged);
+            assertFalse(Double.isFinite(result.loss));
+        }
+    }
+
+    @ParameterizedTest @MethodSource("kernels")
+    void aVectorOfAnotherNetworkIsRefused(String kernel) {
+        try (Replica replica = replica(kernel)) {
+            var e = assertThrows(IllegalArgumentException.class,
+                    () -> replica.train(new float[3][7], new float[0], shard(), stretch(0, 1)));
+            assertTrue(e.getMessage().contains("7 floats"), e.getMessage());
+        }
+    }
+
+    private static Replica replica(String kernel) {
+        return new Replica(Kernel.open(kernel, Layout.forTraining(NETWORK, BATCH, SEQ_LEN, true, 2)), 0.3, ADAM);
+    }
+
+    private static float[][] model() {
+        int p = NETWORK.parameterCount();
+        return new float[][] {Parameters.initial(NETWORK, 3), new float[p], new float[p]};
+    }
+
+    private static Stretch stretch(int first, int windows) {
+        return new Stretch(0, first, windows, WINDOWS, 0.01, 77);
+    }
+
+    private static Shard shard() {
+        SplittableRandom random = new SplittableRandom(5);
+        int[][] streams = new int[BATCH][SEQ_LEN * WINDOWS + 1];
+        for (int[] stream : streams) Arrays.setAll(stream, i -> random.nextInt(NETWORK.vocab()));
+        return new Shard(4, streams);
+    }
+}
