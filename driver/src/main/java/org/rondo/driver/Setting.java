@@ -11,6 +11,7 @@ import java.util.function.Function;
  *  @param fallback the default, as a user would write it; null where the setting must be given
  *  @param expected what a value must be, for messages: "an integer from 1 to 65536" */
 public record Setting<T>(String key, String fallback, String expected, String doc, Function<String, T> parse) {
+    private static final String TRUE_OR_FALSE = "true or false";
     private static final List<Setting<?>> TABLE = new ArrayList<>();
     /** Every setting, in the order in which people meet them. */
     public static final List<Setting<?>> ALL = Collections.unmodifiableList(TABLE);
@@ -54,6 +55,8 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> LENGTH = integer("length", 500, 1, 10_000_000, "tokens to generate");
     public static final Setting<Double> TEMPERATURE = decimal("temperature", "0.8", 0, 100, "below 1 more certain, above 1 more varied; 0 always takes the likeliest token");
 
+    public static final Setting<Boolean> DEBUG = flag("debug", "print the stack trace of bad input too");
+
     private static Setting<String> text(String key, String fallback, String doc) {
         return new Setting<>(key, fallback, "a text", doc, s -> s).listed();
     }
@@ -82,7 +85,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     }
 
     private static Setting<Boolean> flag(String key, String doc) {
-        return new Setting<>(key, "false", "true or false", doc, s -> {
+        return new Setting<>(key, "false", TRUE_OR_FALSE, doc, s -> {
             if (!s.equals("true") && !s.equals("false")) throw new IllegalArgumentException(s);
             return s.equals("true");
         }).listed();
@@ -96,6 +99,11 @@ public record Setting<T>(String key, String fallback, String expected, String do
     /** The key in Spark's configuration. */
     public String sparkKey() {
         return "spark.rondo." + key;
+    }
+
+    /** Whether {@code --key} alone means true. */
+    public boolean isFlag() {
+        return expected.equals(TRUE_OR_FALSE);
     }
 
     /** @throws BadInput if the text is not what is {@link #expected} */

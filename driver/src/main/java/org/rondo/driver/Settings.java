@@ -1,8 +1,10 @@
 package org.rondo.driver;
 
 import java.io.Serializable;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.commons.text.similarity.LevenshteinDistance;
@@ -64,13 +66,14 @@ public final class Settings implements Serializable {
     }
 
     private static Setting<?> setting(String key) {
-        return Setting.ALL.stream().filter(s -> s.key().equals(key)).findFirst().orElseThrow(() ->
-                new BadInput("unknown setting " + PREFIX + key + "; the nearest is " + PREFIX + nearest(key)));
+        return Setting.ALL.stream().filter(s -> s.key().equals(key)).findFirst().orElseThrow(() -> new BadInput("unknown setting "
+                + PREFIX + key + "; the nearest is " + PREFIX + nearest(key, Setting.ALL.stream().map(Setting::key).toList())));
     }
 
-    private static String nearest(String key) {
+    /** The known name with the fewest edits to this one, whatever the case. */
+    public static String nearest(String name, Collection<String> known) {
         LevenshteinDistance distance = LevenshteinDistance.getDefaultInstance();
-        return Setting.ALL.stream().map(Setting::key)
-                .min(Comparator.comparing(known -> distance.apply(known.toLowerCase(), key.toLowerCase()))).orElseThrow();
+        return known.stream().min(Comparator.comparing(k -> distance.apply(k.toLowerCase(Locale.ROOT), name.toLowerCase(Locale.ROOT))))
+                .orElseThrow();
     }
 }
