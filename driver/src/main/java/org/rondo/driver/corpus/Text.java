@@ -1,0 +1,182 @@
+package org.rondo.driver.corpus;
+
+import java.io.IOException;
+import java.io.Serializable;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CharsetDecoder;
+import java.nio.charset.StandardCharsets;
+import java.util.Comparator;
+import java.util.Iterator;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.io.LongWritable;
+import org.apache.hadoop.io.compress.CompressionCodecFactory;
+import org.apache.hadoop.mapreduce.Job;
+import org.apache.hadoop.mapreduce.lib.input.FileInputFormat;
+import org.apache.hadoop.mapreduce.lib.input.FileSplit;
+import org.apache.hadoop.mapreduce.lib.input.InvalidInputException;
+import org.apache.hadoop.mapreduce.lib.input.TextInputFormat;
+import org.apache.spark.api.java.JavaNewHadoopRDD;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.util.CollectionAccumulator;
+import org.rondo.driver.BadInput;
+import scala.Tuple2;
+
+/** Text on any Hadoop file system: by definition its lines, each ended by '\n', in the order (path, offset). Lines are read
+ *  as Hadoop reads them: they end with \n, \r or \r\n, a byte order mark is dropped, compression goes by the file's name. */
+public final class Text {
+    private final JavaSparkContext sc;
+    private final String path;
+    private final JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text> splits;
+    private final CollectionAccumulator<Defect> defects;
+
+    /** What a pass makes of one split. A split starts at byte {@code start} of {@code file}; the lines are those that start in it. */
+    @FunctionalInterface
+    interface Reader<T> extends Serializable {
+        Iterator<T> read(String file, long start, Iterator<String> lines);
+    }
+
+    private Text(JavaSparkContext sc, String path, JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text> splits) {
+        this.sc = sc;
+        this.path = path;
+        this.splits = splits;
+        this.defects = sc.sc().collectionAccumulator("defects of " + path);
+    }
+
+    /** @param path a file, a folder (with all that is below it) or a glob; an existing file wins over a glob. Names that start
+     *              with _ or . are left out, as Hadoop does
+     *  @throws BadInput if there is no such path, or no file in it */
+    public static Text open(JavaSparkContext sc, String path) {
+        try {
+            Job job = Job.getInstance(sc.hadoopConfiguration());
+            Configuration conf = job.getConfiguration();
+            conf.unset("textinputformat.record.delimiter");                      // would change what a line is
+            conf.unset("mapreduce.input.linerecordreader.line.maxlength");       // would drop longer lines without a word
+            Path found = find(path, conf);
+            FileInputFormat.setInputPaths(job, found);
+            FileInputFormat.setInputDirRecursive(job, true);
+            var splits = (JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text>) sc.newAPIHadoopRDD(conf,
+                    TextInputFormat.class, LongWritable.class, org.apache.hadoop.io.Text.class);
+            if (countSplits(splits) == 0)
+                throw new BadInput("no file to read in " + found + ", expected at least one whose name does not start with _ or .");
+            return new Text(sc, found.toString(), splits);
+        } catch (IOException | IllegalArgumentException e) {
+            throw new BadInput("cannot read '" + path + "': " + e.getMessage() + "; check the path and the file system's configuration", e);
+        }
+    }
+
+    /** Absolute, with its file system, as given to {@link #open}. */
+    public String path() {
+        return path;
+    }
+
+    JavaSparkContext context() {
+        return sc;
+    }
+
+    /** One record stream over all splits, in no order. A pass that has run calls {@link #check} before it uses a result. */
+    <T> JavaRDD<T> read(Reader<T> reader) {
+        CollectionAccumulator<Defect> found = defects;
+        JavaRDD<T> read = splits.mapPartitionsWithInputSplit((split, records) -> {
+            FileSplit part = (FileSplit) split;
+            return reader.read(part.getPath().toString(), part.getStart(), new Lines(part.getPath().toString(), records, found));
+        }, false);
+        int most = Math.max(64, 16 * sc.defaultParallelism());     // a hundred thousand small files are not as many tasks
+        return read.getNumPartitions() > most ? read.coalesce(most) : read;
+    }
+
+    /** Defects travel as data: an exception in a task would be tried four times, and reach the driver as a string.
+     *  @throws BadInput for the first line, in the order of the text, that a pass could not read */
+    void check() {
+        defects.value().stream().min(Comparator.comparing((Defect d) -> d.file).thenComparing(d -> d.offset))
+                .ifPresent(first -> { throw new BadInput(first.message); });
+    }
+
+    private static Path find(String given, Configuration conf) throws IOException {
+        Path path = new Path(given);
+        FileSystem fs = path.getFileSystem(conf);
+        path = fs.makeQualified(path);
+        if (fs.exists(path)) return new Path(path.toString().replaceAll("[*?\\[\\]{}\\\\]", "\\\\$0"));    // its name is no glob
+        FileStatus[] matches = fs.globStatus(path);
+        if (matches == null) throw new BadInput("there is no " + path + " (given as '" + given + "'), expected a file, a folder or a glob; check the path");
+        if (matches.length == 0) throw new BadInput("nothing matches " + path + " (given as '" + given + "'), expected at least one file; check the glob");
+        return path;
+    }
+
+    private static int countSplits(JavaNewHadoopRDD<?, ?> splits) throws IOException {
+        try {
+            return splits.getNumPartitions();
+        } catch (Exception e) {
+            if (e instanceof InvalidInputException) return 0;       // Spark's Scala throws it undeclared: only hidden names match
+            if (e instanceof IOException io) throw io;
+            throw e;
+        }
+    }
+
+    /** Something in a file that is not text. */
+    private static final class Defect implements Serializable {
+        private static final long serialVersionUID = 1;
+        final String file;
+        final long offset;
+        final String message;
+
+        Defect(String file, long offset, String message) {
+            this.file = file;
+            this.offset = offset;
+            this.message = message;
+        }
+    }
+
+    /** Decodes the lines of a split, and ends at its first defect. */
+    private static final class Lines implements Iterator<String> {
+        private final String file;
+        private final boolean compressed;
+        private final Iterator<Tuple2<LongWritable, org.apache.hadoop.io.Text>> records;
+        private final CollectionAccumulator<Defect> defects;
+        private final CharsetDecoder utf8 = StandardCharsets.UTF_8.newDecoder();
+        private long offset;
+        private boolean ended;
+
+        Lines(String file, Iterator<Tuple2<LongWritable, org.apache.hadoop.io.Text>> records, CollectionAccumulator<Defect> defects) {
+            this.file = file;
+            this.compressed = new CompressionCodecFactory(new Configuration(false)).getCodec(new Path(file)) != null;
+            this.records = records;
+            this.defects = defects;
+        }
+
+        @Override public boolean hasNext() {
+            if (ended) return false;
+            try {
+                return records.hasNext();
+            } catch (Exception e) {     // Spark's Scala throws IOException undeclared
+                if (!compressed || !(e instanceof IOException)) throw e;
+                end("cannot decompress " + file + " after byte " + offset + " of its text: " + e.getMessage()
+                        + "; the file is damaged, truncated or not what its name says: copy it again");
+                return false;
+            }
+        }
+
+        @Override public String next() {
+            Tuple2<LongWritable, org.apache.hadoop.io.Text> record = records.next();
+            offset = record._1.get();
+            ByteBuffer bytes = ByteBuffer.wrap(record._2.getBytes(), 0, record._2.getLength());
+            try {
+                return utf8.decode(bytes).toString();
+            } catch (CharacterCodingException e) {
+                end(file + " is not UTF-8: byte " + String.format("0x%02X", bytes.get(bytes.position())) + ", number " + bytes.position()
+                        + " of the line at offset " + offset + (compressed ? " of the decompressed text" : "")
+                        + "; convert the file, e.g. iconv -f ISO-8859-1 -t UTF-8, or remove the line");
+                return "";
+            }
+        }
+
+        private void end(String message) {
+            ended = true;
+            defects.add(new Defect(file, offset, message));
+        }
+    }
+}
