@@ -27,15 +27,13 @@ public final class Tokens implements AutoCloseable {
     /** [partition][piece in it] -> tokens of the text before it. */
     private final long[][] starts;
     private final long from, to;
-    private final boolean whole;
     private long[] totals;
 
-    private Tokens(JavaRDD<Piece> pieces, long[][] starts, long from, long to, boolean whole) {
+    private Tokens(JavaRDD<Piece> pieces, long[][] starts, long from, long to) {
         this.pieces = pieces;
         this.starts = starts;
         this.from = from;
         this.to = to;
-        this.whole = whole;
     }
 
     /** Reads the text once.
@@ -58,7 +56,7 @@ public final class Tokens implements AutoCloseable {
                 count += place.tokens;
             }
             if (count == 0) throw new BadInput(text.path() + " is empty, expected at least one line of text");
-            return new Tokens(pieces, starts, 0, count, true);
+            return new Tokens(pieces, starts, 0, count);
         } catch (RuntimeException e) {
             pieces.unpersist();
             throw e;
@@ -73,7 +71,7 @@ public final class Tokens implements AutoCloseable {
     public Tokens slice(long first, long end) {
         if (first < 0 || first > end || end > count())
             throw new IllegalArgumentException("slice [" + first + ", " + end + ") of " + count() + " tokens");
-        return new Tokens(pieces, starts, from + first, from + end, false);
+        return new Tokens(pieces, starts, from + first, from + end);
     }
 
     /** The first {@code n} tokens. */
@@ -92,9 +90,9 @@ public final class Tokens implements AutoCloseable {
         return totals()[0];
     }
 
-    /** Tokens that are {@code <unk>}. */
-    public long unknown() {
-        return totals()[1];
+    /** Share of the tokens that are {@code <unk>}, 0 where there are none. */
+    public double unknown() {
+        return totals()[1] / (double) Math.max(1, count());
     }
 
     /** Cuts the tokens into {@code shards * batch} streams of equal length (but for one token), which a model reads in
@@ -119,9 +117,9 @@ public final class Tokens implements AutoCloseable {
                 .setName("shards").persist(StorageLevel.MEMORY_AND_DISK());
     }
 
-    /** Releases the pieces; shards that are already in memory or on disk stay. Slices share the pieces, and release nothing. */
+    /** Releases the pieces, which slices share; shards that are in memory or on disk stay. What is used afterwards is read again. */
     @Override public void close() {
-        if (whole) pieces.unpersist();
+        pieces.unpersist();
     }
 
     private synchronized long[] totals() {

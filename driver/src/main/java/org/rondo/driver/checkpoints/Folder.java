@@ -1,0 +1,141 @@
+package org.rondo.driver.checkpoints;
+
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.security.DigestInputStream;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.LocalFileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.StreamCapabilities;
+import org.rondo.driver.BadInput;
+
+/** A directory whose files are written through to the disk and read against a seal. */
+final class Folder {
+    final Path path;
+    final FileSystem fs;
+
+    /** What a file must be: its length in bytes and its SHA-256. */
+    record Seal(long length, String sha256) { }
+
+    @FunctionalInterface
+    interface Writer {
+        void write(OutputStream out) throws IOException;
+    }
+
+    @FunctionalInterface
+    interface Reader<T> {
+        T read(InputStream in, long length) throws IOException;
+    }
+
+    Folder(Path path, Configuration conf) throws IOException {
+        FileSystem given = path.getFileSystem(conf);
+        // Hadoop's checksummed local files cannot be synced, and leave .crc files behind; the seals do what those are for.
+        this.fs = given instanceof LocalFileSystem local ? local.getRawFileSystem() : given;
+        this.path = fs.makeQualified(path);
+    }
+
+    Folder(Folder parent, String name) {
+        this.fs = parent.fs;
+        this.path = new Path(parent.path, name);
+    }
+
+    boolean has(String name) throws IOException {
+        return fs.exists(new Path(path, name));
+    }
+
+    /** When it returns, the file is where a killed process or, where the file system can sync, a power cut leaves it. */
+    Seal write(String name, Writer writer) throws IOException {
+        Path file = new Path(path, name);
+        MessageDigest sha256 = sha256();
+        try (FSDataOutputStream out = fs.create(file, true)) {
+            OutputStream buffered = new BufferedOutputStream(new DigestOutputStream(out, sha256), 1 << 16);
+            writer.write(buffered);
+            buffered.flush();
+            if (out.hasCapability(StreamCapabilities.HSYNC)) out.hsync();
+        }
+        return new Seal(fs.getFileStatus(file).getLen(), hex(sha256));
+    }
+
+    /** What {@link #write} would return, without writing. */
+    static Seal seal(Writer writer) throws IOException {
+        MessageDigest sha256 = sha256();
+        long[] length = new long[1];
+        OutputStream count = new OutputStream() {
+            @Override public void write(int b) {
+                length[0]++;
+            }
+
+            @Override public void write(byte[] bytes, int offset, int n) {
+                length[0] += n;
+            }
+        };
+        try (OutputStream out = new BufferedOutputStream(new DigestOutputStream(count, sha256), 1 << 16)) {
+            writer.write(out);
+        }
+        return new Seal(length[0], hex(sha256));
+    }
+
+    /** Reads a file and checks all its bytes.
+     *  @throws BadInput if it is missing, or not what the seal says */
+    <T> T read(String name, Seal seal, Reader<T> reader) throws IOException {
+        Path file = new Path(path, name);
+        long length = length(file);
+        if (length != seal.length) throw new BadInput(file + " has " + length + " bytes, expected " + seal.length
+                + (length < seal.length ? "; it is truncated" : "; it is another file") + ", copy or write it again");
+        MessageDigest sha256 = sha256();
+        try (InputStream in = new BufferedInputStream(new DigestInputStream(fs.open(file), sha256), 1 << 16)) {
+            T value = null;
+            RuntimeException refused = null;
+            try {
+                value = reader.read(in, length);
+            } catch (RuntimeException e) {
+                refused = e;                            // the checksum says more
+            }
+            in.transferTo(OutputStream.nullOutputStream());
+            String came = hex(sha256);
+            if (!came.equals(seal.sha256)) throw new BadInput("sha256 of " + file + " is " + came + ", expected " + seal.sha256
+                    + "; the file is damaged or was changed, copy or write it again");
+            if (refused != null) throw refused;
+            return value;
+        }
+    }
+
+    /** @throws BadInput if the file is missing */
+    byte[] read(String name) throws IOException {
+        Path file = new Path(path, name);
+        length(file);
+        try (InputStream in = fs.open(file)) {
+            return in.readAllBytes();
+        }
+    }
+
+    private long length(Path file) throws IOException {
+        try {
+            return fs.getFileStatus(file).getLen();
+        } catch (FileNotFoundException e) {
+            throw new BadInput(file + " is missing; copy the whole directory again", e);
+        }
+    }
+
+    static String hex(MessageDigest digest) {
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("this Java has no SHA-256, which every Java must have", e);
+        }
+    }
+}
