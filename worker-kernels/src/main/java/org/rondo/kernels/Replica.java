@@ -54,6 +54,11 @@ public final class Replica implements AutoCloseable {
             this.diverged = diverged;
             this.kernel = kernel;
         }
+
+        /** The same without what is large: once the vectors are averaged. */
+        public Result withoutVectors() {
+            return new Result(shard, new float[0][], state, loss, tokens, gradientNorm, diverged, kernel);
+        }
     }
 
     /** @param kernel opened for training; closed with this replica */

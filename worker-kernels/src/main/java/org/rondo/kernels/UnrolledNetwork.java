@@ -33,6 +33,12 @@ public final class UnrolledNetwork {
         return kernel.sum(layout.softmax.loss());
     }
 
+    /** The probabilities of what follows token {@code row} (t*batch + b) of the last window.
+     *  @param into vocab floats */
+    public void probabilities(int row, float[] into) {
+        kernel.readProbabilities(layout.softmax, row, into);
+    }
+
     /** Backward through {@link #forward}: the gradient of the mean loss over the window's targets, into GRADIENTS. */
     public void backward(Window window, Draw draw) {
         kernel.softmaxBackward(layout.softmax, window.targets(), 1f / Math.max(1, window.tokens()));

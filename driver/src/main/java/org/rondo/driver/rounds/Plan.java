@@ -1,5 +1,6 @@
 package org.rondo.driver.rounds;
 
+import java.io.Serializable;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
@@ -13,7 +14,7 @@ import org.rondo.kernels.Network;
  *  @param windowsPerRound windows between two averagings; the last round of an epoch may have fewer
  *  @param moments         vectors of parameterCount that the optimiser keeps */
 public record Plan(Network network, int shards, int batch, int seqLen, long targets, int windowsPerEpoch, int windowsPerRound,
-                   int epochs, boolean averagesGradients, double dropout, int moments) {
+                   int epochs, boolean averagesGradients, double dropout, int moments) implements Serializable {
     /** What a JVM takes beside heap and kernels: metaspace, code cache, thread stacks, Netty's buffers. Spark's own least. */
     private static final long JVM_OVERHEAD = 384L << 20;
 
@@ -38,6 +39,16 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
 
     public long rounds() {
         return (long) roundsPerEpoch() * epochs;
+    }
+
+    /** Whether the last of {@code rounds} rounds was the last of its epoch. */
+    public boolean endsEpoch(long rounds) {
+        return rounds > 0 && rounds % roundsPerEpoch() == 0;
+    }
+
+    /** Whole epochs in so many rounds. */
+    public int epochsDone(long rounds) {
+        return (int) (rounds / roundsPerEpoch());
     }
 
     /** How a replica's memory is laid out. Where gradients are averaged the driver keeps the moments. */

@@ -1,5 +1,7 @@
 package org.rondo.driver.rounds;
 
+import org.rondo.driver.checkpoints.Model;
+
 /** What a job hears while the {@link Trainer} works; calls come from one thread, in the order of events. */
 public interface Progress {
 
@@ -10,8 +12,10 @@ public interface Progress {
     /** After every round. */
     void round(Round round);
 
-    /** After every epoch. {@code validation} is NaN where nothing is held out. Both losses are mean nats per token. */
-    void epoch(int epoch, double training, double validation, Trainer trainer);
+    /** After every epoch. Both losses are mean nats per token; {@code validation} is NaN where nothing is held out.
+     *  @param epoch from 1
+     *  @param model as it is now */
+    void epoch(int epoch, double training, double validation, Model model);
 
     /** Something worth a line: a checkpoint that was skipped, a kernel that was chosen. */
     void note(String message);

@@ -1,0 +1,65 @@
+package org.rondo.driver.rounds;
+
+import java.util.HashMap;
+import java.util.Map;
+import org.rondo.kernels.Replica;
+
+/** The mean of the replicas' vectors, weighted by their tokens, whatever the order in which they arrive.
+ *
+ *  <p>Float addition is not associative, so the order is fixed by a binary tree over shard numbers: node k of a level is the
+ *  mean of nodes 2k and 2k+1 of the level below, and a node without a sibling is its parent. Siblings merge as soon as both
+ *  are there, so the vectors held at a time are few when neighbours arrive together, and a sibling may be merged wherever it
+ *  is met. A mean is taken as a + (b - a) * share, so that equal vectors stay equal to the bit. */
+final class Averaging {
+    private final int shards;
+    private final Map<String, Mean> waiting = new HashMap<>();
+    private Mean mean;
+
+    /** Vectors, and the tokens they are a mean over. */
+    record Mean(float[][] vectors, long tokens) { }
+
+    Averaging(int shards) {
+        this.shards = shards;
+    }
+
+    /** Takes the vectors over: they are overwritten. */
+    synchronized void add(Replica.Result result) {
+        add(0, result.shard, new Mean(result.vectors, result.tokens));
+    }
+
+    /** @throws IllegalStateException while a shard is missing */
+    synchronized float[][] mean() {
+        if (mean == null) throw new IllegalStateException("the mean of " + shards + " shards was asked for before all were there; partial means held: " + waiting.keySet());
+        return mean.vectors;
+    }
+
+    private void add(int level, int node, Mean arrived) {
+        int nodes = nodes(level), sibling = node ^ 1;
+        if (nodes == 1) {
+            mean = arrived;
+        } else if (sibling >= nodes) {
+            add(level + 1, node / 2, arrived);
+        } else {
+            Mean other = waiting.remove(level + "." + sibling);
+            if (other == null) waiting.put(level + "." + node, arrived);
+            else add(level + 1, node / 2, node < sibling ? merge(arrived, other) : merge(other, arrived));
+        }
+    }
+
+    private int nodes(int level) {
+        int nodes = shards;
+        for (int l = 0; l < level; l++) nodes = (nodes + 1) / 2;
+        return nodes;
+    }
+
+    private static Mean merge(Mean a, Mean b) {
+        if (b.tokens == 0) return a;
+        if (a.tokens == 0) return b;
+        float share = (float) (b.tokens / (double) (a.tokens + b.tokens));
+        for (int v = 0; v < a.vectors.length; v++) {
+            float[] mean = a.vectors[v], other = b.vectors[v];
+            for (int i = 0; i < mean.length; i++) mean[i] += (other[i] - mean[i]) * share;
+        }
+        return new Mean(a.vectors, a.tokens + b.tokens);
+    }
+}

@@ -1,0 +1,104 @@
+package org.rondo.driver.rounds;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.rondo.driver.BadInput;
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
+import org.rondo.driver.checkpoints.Checkpoint;
+import org.rondo.driver.checkpoints.Checkpoints;
+import org.rondo.driver.checkpoints.Model;
+
+/** The output directory of a training: checkpoints while it runs, the model once it is done. Nothing of an earlier model is
+ *  touched before the new one is there to be written, and only with {@code overwrite}. */
+final class Output {
+    private static final String CHECKPOINTS = "checkpoints";
+
+    private final Path directory;
+    private final Configuration conf;
+    private final FileSystem fs;
+    private final Checkpoints checkpoints;
+    private final Settings settings;
+    private final Progress progress;
+
+    private Output(Path directory, Configuration conf, Settings settings, Progress progress) throws IOException {
+        this.fs = directory.getFileSystem(conf);
+        this.directory = fs.makeQualified(directory);
+        this.conf = conf;
+        this.checkpoints = new Checkpoints(new Path(this.directory, CHECKPOINTS), conf, settings.get(Setting.KEEP_CHECKPOINTS));
+        this.settings = settings;
+        this.progress = progress;
+    }
+
+    /** @throws BadInput if the directory holds a model, or something that no training left there, and overwrite is not set */
+    static Output open(JavaSparkContext sc, Settings settings, Progress progress) {
+        try {
+            Output output = new Output(new Path(settings.get(Setting.OUTPUT)), sc.hadoopConfiguration(), settings, progress);
+            output.check();
+            return output;
+        } catch (IOException e) {
+            throw new UncheckedIOException("output directory " + settings.get(Setting.OUTPUT) + " cannot be used: " + e.getMessage(), e);
+        }
+    }
+
+    private void check() throws IOException {
+        if (settings.get(Setting.OVERWRITE) || !fs.exists(directory)) return;
+        if (!fs.getFileStatus(directory).isDirectory())
+            throw new BadInput("output " + directory + " is a file, expected a directory to write the model to; set --output to another path");
+        if (Model.exists(directory, conf))
+            throw new BadInput("output directory " + directory + " already holds a model; set --output to another directory, or --overwrite to replace it");
+        if (fs.listStatus(directory).length > 0 && !fs.exists(checkpoints.directory()))
+            throw new BadInput("output directory " + directory + " exists and holds neither a model nor checkpoints of Rondo; set --output to another directory, or --overwrite to write into it");
+    }
+
+    /** The state to go on from, if there is one.
+     *  @param identity what makes this training the one it is
+     *  @throws BadInput if the newest checkpoint is of another training, and overwrite is not set */
+    Optional<TrainingState> resume(Map<String, String> identity) {
+        Optional<Checkpoint> newest = checkpoints.newest(progress::note);
+        if (newest.isEmpty()) return Optional.empty();
+        Map<String, String> differences = differences(newest.get(), identity);
+        if (differences.isEmpty()) {
+            progress.note("resuming from the checkpoint after round " + newest.get().round() + " in " + checkpoints.directory());
+            return newest.map(TrainingState::of);
+        }
+        if (!settings.get(Setting.OVERWRITE))
+            throw new BadInput(checkpoints.directory() + " holds an unfinished training that differs from this one: " + differences
+                    + "; run it with its own settings to finish it, set --output to another directory, or --overwrite to drop it");
+        progress.note("dropping the checkpoints of another training in " + checkpoints.directory() + ": " + differences);
+        checkpoints.delete();
+        return Optional.empty();
+    }
+
+    boolean isDue(Plan plan, long round) {
+        int every = settings.get(Setting.CHECKPOINT_EVERY);
+        return plan.endsEpoch(round) || every > 0 && round % every == 0;
+    }
+
+    void write(Checkpoint checkpoint) {
+        checkpoints.write(checkpoint);
+    }
+
+    /** Writes the model; then the checkpoints have served. */
+    Model finish(Model model) {
+        model.save(directory, conf);
+        checkpoints.delete();
+        return model;
+    }
+
+    private static Map<String, String> differences(Checkpoint checkpoint, Map<String, String> identity) {
+        Map<String, String> differences = new TreeMap<>();
+        identity.forEach((key, now) -> {
+            String then = checkpoint.facts().path("identity").path(key).asText("nothing");
+            if (!then.equals(now)) differences.put(key, then + " there, " + now + " here");
+        });
+        return differences;
+    }
+}

@@ -1,0 +1,147 @@
+package org.rondo.driver.rounds;
+
+import java.io.Serializable;
+import java.util.stream.IntStream;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.rondo.driver.BadInput;
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
+import org.rondo.kernels.Kernel;
+import org.rondo.kernels.Layout;
+import org.rondo.kernels.Layout.Block;
+import org.rondo.kernels.Optimizer;
+import org.rondo.kernels.Replica;
+import org.rondo.kernels.Replica.Result;
+import org.rondo.kernels.Replica.Stretch;
+import org.rondo.kernels.Shard;
+import scala.Function2;
+import scala.collection.Iterator;
+import scala.jdk.javaapi.CollectionConverters;
+import scala.reflect.ClassTag;
+import scala.runtime.BoxedUnit;
+
+/** A round on Spark: one job, a task for every shard, their results merged as they arrive. It is a pure function from a
+ *  {@link TrainingState} to the next, so whatever Spark does to its tasks (retries, copies, other executors) leaves no trace. */
+final class Rounds implements AutoCloseable {
+    private final JavaSparkContext sc;
+    private final Plan plan;
+    private final JavaRDD<Shard> shards;
+    private final ReplicaPool.Key key;
+    private final long seed;
+    /** Takes the step on the mean gradient; opened for the optimiser's sweep alone. Null where replicas step by themselves. */
+    private final Kernel step;
+
+    /** What every replica starts a round from; {@code carried} of all shards travels with the model. */
+    private static final class Start implements Serializable {
+        private static final long serialVersionUID = 1;
+        final float[][] model;
+        final float[][] carried;
+
+        Start(float[][] model, float[][] carried) {
+            this.model = model;
+            this.carried = carried;
+        }
+    }
+
+    /** What a round made, and what there is to say of it. */
+    record Outcome(TrainingState state, double loss, long tokens, double gradientNorm, String kernel) { }
+
+    Rounds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings) {
+        this.sc = sc;
+        this.plan = plan;
+        this.shards = shards;
+        this.key = new ReplicaPool.Key(plan, new Optimizer(settings.get(Setting.OPTIMIZER), settings.get(Setting.CLIP_NORM)), settings.get(Setting.KERNEL));
+        this.seed = settings.get(Setting.SEED);
+        this.step = plan.averagesGradients() ? Kernel.open(key.kernel(), Layout.forTraining(plan.network(), 1, 1, false, plan.moments())) : null;
+    }
+
+    Outcome next(TrainingState state) {
+        int first = (int) (state.round() % plan.roundsPerEpoch()) * plan.windowsPerRound();
+        Stretch stretch = new Stretch((int) (state.round() / plan.roundsPerEpoch()), first,
+                Math.min(plan.windowsPerRound(), plan.windowsPerEpoch() - first), plan.windowsPerEpoch(), state.learningRate().current(), seed);
+        sc.setJobDescription("round " + state.round() + ": train " + plan.shards() + " replicas");
+        Averaging averaging = new Averaging(plan.shards());
+        Result[] results = new Result[plan.shards()];
+        Broadcast<Start> start = sc.broadcast(new Start(plan.averagesGradients() ? new float[][] {state.model()[0]} : state.model(), state.carried()));
+        try {
+            run(train(start, stretch), result -> {
+                averaging.add(result);
+                results[result.shard] = result.withoutVectors();
+            });
+        } finally {
+            start.destroy();
+        }
+        return outcome(state, stretch, averaging.mean(), results);
+    }
+
+    private Outcome outcome(TrainingState state, Stretch stretch, float[][] mean, Result[] results) {
+        double loss = 0, norm = 0;
+        long tokens = 0;
+        float[][] carried = new float[results.length][];
+        for (Result r : results) {                   // in shard order: sums of doubles depend on it
+            if (r.diverged >= 0) throw diverged(state, r);
+            loss += r.loss;
+            tokens += r.tokens;
+            norm = Math.max(norm, r.gradientNorm);
+            carried[r.shard] = r.state;
+        }
+        float[][] model = plan.averagesGradients() ? step(state.model(), mean[0], stretch) : mean;
+        TrainingState next = new TrainingState(state.round() + 1, model, carried, state.learningRate(), state.loss() + loss, state.tokens() + tokens);
+        return new Outcome(next, loss, tokens, norm, results[0].kernel);
+    }
+
+    /** One exact step of the optimiser on the mean gradient. */
+    private float[][] step(float[][] model, float[] gradient, Stretch stretch) {
+        Block[] blocks = {Block.PARAMETERS, Block.FIRST_MOMENT, Block.SECOND_MOMENT};
+        float[][] next = new float[model.length][gradient.length];
+        step.load(Block.GRADIENTS, gradient);
+        for (int v = 0; v < model.length; v++) step.load(blocks[v], model[v]);
+        key.optimizer().step(step, stretch.learningRate(), stretch.epoch() * stretch.windowsPerEpoch() + stretch.first() + 1);
+        for (int v = 0; v < model.length; v++) step.store(blocks[v], next[v]);
+        return next;
+    }
+
+    private Function2<TaskContext, Iterator<Shard>, Result> train(Broadcast<Start> start, Stretch stretch) {
+        ReplicaPool.Key key = this.key;
+        return (Function2<TaskContext, Iterator<Shard>, Result> & Serializable) (context, shardOfTask) -> {
+            Shard shard = shardOfTask.next();
+            float[][] model = start.value().model;
+            float[] carried = start.value().carried[shard.number];
+            Replica replica = ReplicaPool.borrow(key);
+            boolean done = false;
+            try {
+                Result result = key.plan().averagesGradients() ? replica.gradient(model[0], carried, shard, stretch)
+                        : replica.train(model, carried, shard, stretch);
+                done = true;
+                return result;
+            } finally {
+                if (done) ReplicaPool.giveBack(key, replica);
+                else replica.close();
+            }
+        };
+    }
+
+    private void run(Function2<TaskContext, Iterator<Shard>, Result> task, java.util.function.Consumer<Result> each) {
+        var partitions = CollectionConverters.asScala(IntStream.range(0, plan.shards()).<Object>mapToObj(i -> i).toList()).toSeq();
+        Function2<Object, Result, BoxedUnit> handler = (partition, result) -> {
+            each.accept(result);
+            return BoxedUnit.UNIT;
+        };
+        sc.sc().runJob(shards.rdd(), task, partitions, handler, ClassTag.apply(Result.class));
+    }
+
+    private BadInput diverged(TrainingState state, Result r) {
+        return new BadInput("the loss or its gradient is no longer a finite number in round " + state.round() + ", shard " + r.shard + ", window " + r.diverged
+                + " of epoch " + (state.round() / plan.roundsPerEpoch() + 1) + " (loss " + r.loss + ", gradient norm " + r.gradientNorm
+                + "); lower learningRate (now " + state.learningRate().current() + ") or clipNorm (now " + key.optimizer().clipNorm()
+                + "). The last checkpoint is kept");
+    }
+
+    @Override public void close() {
+        if (step != null) step.close();
+        ReplicaPool.clear();
+    }
+}

@@ -1,0 +1,70 @@
+package org.rondo.driver.rounds;
+
+import java.util.Map;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.rondo.driver.Settings;
+import org.rondo.driver.checkpoints.Model;
+import org.rondo.driver.corpus.Corpus;
+import org.rondo.driver.scoring.Evaluation;
+import org.rondo.kernels.Shard;
+
+/** Trains a language model: the whole algorithm is {@link #train()}. The model is a function of data, plan and seed, whatever
+ *  the cluster and however often the driver is killed and started again. */
+public final class Trainer {
+    private final JavaSparkContext sc;
+    private final Settings settings;
+    private final Progress progress;
+
+    public Trainer(JavaSparkContext sc, Settings settings, Progress progress) {
+        this.sc = sc;
+        this.settings = settings;
+        this.progress = progress;
+    }
+
+    /** Trains to the end of the plan, from the newest good checkpoint if the output directory has one, and writes the model.
+     *  @throws org.rondo.driver.BadInput if the data or the output directory cannot be used, or training diverges */
+    public Model train() {
+        Output output = Output.open(sc, settings, progress);
+        try (Corpus corpus = Corpus.read(sc, settings)) {
+            Plan plan = Plan.of(settings, corpus.vocabulary().size(), corpus.training().count());
+            Provenance provenance = new Provenance(sc, settings, plan, corpus);
+            JavaRDD<Shard> shards = corpus.training().shards(plan.shards(), plan.batch());
+            TrainingState state = output.resume(provenance.identity()).orElseGet(() -> TrainingState.initial(plan, settings));
+            progress.begin(plan, state.round());
+            try (Rounds rounds = new Rounds(sc, plan, shards, settings)) {
+                while (state.round() < plan.rounds()) {
+                    long started = System.nanoTime();
+                    Rounds.Outcome outcome = rounds.next(state);
+                    state = outcome.state();
+                    progress.round(report(plan, outcome, started));
+                    if (plan.endsEpoch(state.round())) state = endEpoch(plan, state, corpus, provenance);
+                    if (output.isDue(plan, state.round())) output.write(state.toCheckpoint(provenance.identity()));
+                }
+            }
+            shards.unpersist();
+            return output.finish(model(plan, state, corpus, provenance));
+        }
+    }
+
+    /** Validates on Spark, tells of it, decays the learning rate. */
+    private TrainingState endEpoch(Plan plan, TrainingState state, Corpus corpus, Provenance provenance) {
+        int epoch = plan.epochsDone(state.round());
+        Model model = model(plan, state, corpus, provenance);
+        double training = state.loss() / state.tokens();
+        double validation = corpus.validation() == null ? Double.NaN : Evaluation.of(sc, model, corpus.validation(), settings).nats();
+        provenance.epoch(epoch, training, validation);
+        progress.epoch(epoch, training, validation, model);
+        return state.nextEpoch(state.learningRate().next(settings, epoch, validation));
+    }
+
+    private Model model(Plan plan, TrainingState state, Corpus corpus, Provenance provenance) {
+        return new Model(plan.network(), state.model()[0], corpus.vocabulary(), provenance.facts(state.round()));
+    }
+
+    private Progress.Round report(Plan plan, Rounds.Outcome outcome, long started) {
+        long number = outcome.state().round() - 1;
+        return new Progress.Round(number, plan.epochsDone(number) + 1, outcome.loss() / Math.max(1, outcome.tokens()), outcome.gradientNorm(),
+                outcome.state().learningRate().current(), outcome.tokens(), (System.nanoTime() - started) * 1e-9);
+    }
+}

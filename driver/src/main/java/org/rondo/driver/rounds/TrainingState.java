@@ -1,0 +1,65 @@
+package org.rondo.driver.rounds;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
+import org.rondo.driver.checkpoints.Checkpoint;
+import org.rondo.kernels.Parameters;
+
+/** All that training is, between two rounds. What the data cursor of a shard would say follows from the round.
+ *
+ *  @param round   rounds that are done
+ *  @param model   parameters, then the optimiser's moments
+ *  @param carried state of every shard
+ *  @param loss    sum over the targets of this epoch so far, in nats
+ *  @param tokens  those targets */
+record TrainingState(long round, float[][] model, float[][] carried, LearningRate learningRate, double loss, long tokens) {
+    private static final String[] NAMES = {"parameters", "first_moment", "second_moment"};
+
+    static TrainingState initial(Plan plan, Settings settings) {
+        float[][] model = new float[1 + plan.moments()][];
+        model[0] = Parameters.initial(plan.network(), settings.get(Setting.SEED));
+        for (int m = 1; m < model.length; m++) model[m] = new float[model[0].length];
+        return new TrainingState(0, model, new float[plan.shards()][0], LearningRate.start(settings), 0, 0);
+    }
+
+    /** The same at the start of an epoch. */
+    TrainingState nextEpoch(LearningRate learningRate) {
+        return new TrainingState(round, model, carried, learningRate, 0, 0);
+    }
+
+    /** @param identity what a training must share with this one to go on from the checkpoint */
+    Checkpoint toCheckpoint(Map<String, String> identity) {
+        ObjectNode facts = new ObjectMapper().createObjectNode();
+        facts.set("identity", new ObjectMapper().valueToTree(identity));
+        facts.put("learningRate", exact(learningRate.current())).put("best", exact(learningRate.best())).put("waited", learningRate.waited());
+        facts.put("loss", exact(loss)).put("tokens", tokens).put("shards", carried.length);
+        Map<String, float[]> vectors = new LinkedHashMap<>();
+        for (int v = 0; v < model.length; v++) vectors.put(NAMES[v], model[v]);
+        for (int s = 0; s < carried.length; s++) vectors.put("carried_" + s, carried[s]);
+        return new Checkpoint(round, facts, vectors);
+    }
+
+    static TrainingState of(Checkpoint checkpoint) {
+        Map<String, float[]> vectors = checkpoint.vectors();
+        ObjectNode facts = checkpoint.facts();
+        float[][] carried = new float[facts.get("shards").asInt()][];
+        for (int s = 0; s < carried.length; s++) carried[s] = vectors.get("carried_" + s);
+        float[][] model = new float[vectors.size() - carried.length][];
+        for (int v = 0; v < model.length; v++) model[v] = vectors.get(NAMES[v]);
+        LearningRate learningRate = new LearningRate(exact(facts, "learningRate"), exact(facts, "best"), facts.get("waited").asInt());
+        return new TrainingState(checkpoint.round(), model, carried, learningRate, exact(facts, "loss"), facts.get("tokens").asLong());
+    }
+
+    /** A double as text that gives back every bit, infinity included, which JSON's numbers do not know. */
+    private static String exact(double value) {
+        return Double.toHexString(value);
+    }
+
+    private static double exact(ObjectNode facts, String name) {
+        return Double.parseDouble(facts.get(name).asText());
+    }
+}

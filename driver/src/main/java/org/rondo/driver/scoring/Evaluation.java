@@ -1,0 +1,79 @@
+package org.rondo.driver.scoring;
+
+import java.util.List;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
+import org.rondo.driver.checkpoints.Model;
+import org.rondo.driver.corpus.Text;
+import org.rondo.driver.corpus.Tokens;
+import org.rondo.kernels.Kernel;
+import org.rondo.kernels.Layout;
+import org.rondo.kernels.Layout.Block;
+import org.rondo.kernels.Network;
+import org.rondo.kernels.Shard;
+import org.rondo.kernels.UnrolledNetwork;
+import org.rondo.kernels.Window;
+
+/** How well a model predicts a text, computed on Spark. The text is read in shards x batch streams, each from a zero state.
+ *  @param tokens     predicted: all but the first
+ *  @param nats       mean of -log p per token
+ *  @param characters of the text that the tokens stand for
+ *  @param unknown    share of tokens that the vocabulary does not have */
+public record Evaluation(long tokens, double nats, long characters, double unknown) {
+
+    public double perplexity() {
+        return Math.exp(nats);
+    }
+
+    /** Comparable between models of characters and of words; with unknown tokens it is too small. */
+    public double bitsPerCharacter() {
+        return nats * tokens / characters / Math.log(2);
+    }
+
+    /** @param input a path on any Hadoop file system */
+    public static Evaluation of(JavaSparkContext sc, Model model, String input, Settings settings) {
+        try (Tokens tokens = Tokens.encode(Text.open(sc, input), model.vocabulary())) {
+            return of(sc, model, tokens, settings);
+        }
+    }
+
+    public static Evaluation of(JavaSparkContext sc, Model model, Tokens tokens, Settings settings) {
+        int seqLen = settings.get(Setting.SEQ_LEN), count = settings.get(Setting.SHARDS);
+        long targets = tokens.count() - 1;
+        // a stream shorter than a window would mostly measure its zero state
+        int batch = (int) Math.max(1, Math.min(settings.get(Setting.BATCH), targets / ((long) count * seqLen)));
+        long characters = model.vocabulary().unit().equals("character") ? targets : tokens.characters();
+        JavaRDD<Shard> shards = tokens.shards(count, batch);
+        Broadcast<float[]> parameters = sc.broadcast(model.parameters());
+        sc.setJobDescription("evaluate on " + targets + " tokens");
+        try {
+            Network network = model.network();
+            String kernel = settings.get(Setting.KERNEL);
+            double nats = 0;
+            List<Double> sums = shards.map(shard -> score(network, parameters.value(), shard, seqLen, kernel)).collect();
+            for (double sum : sums) nats += sum;                 // collected in shard order: the same sum on any cluster
+            return new Evaluation(targets, nats / targets, characters, tokens.unknown());
+        } finally {
+            parameters.destroy();
+            shards.unpersist();
+        }
+    }
+
+    /** Sum of -log p over a shard's targets. */
+    private static double score(Network network, float[] parameters, Shard shard, int seqLen, String choice) {
+        double nats = 0;
+        try (Kernel kernel = Kernel.open(choice, Layout.forScoring(network, shard.batch(), seqLen))) {
+            UnrolledNetwork unrolled = new UnrolledNetwork(kernel, 0);
+            kernel.load(Block.PARAMETERS, parameters);
+            for (int w = 0; ; w++) {
+                Window window = shard.window(w, seqLen);
+                if (window.tokens() == 0) return nats;
+                nats += unrolled.forward(window, null);
+                unrolled.carry();
+            }
+        }
+    }
+}
