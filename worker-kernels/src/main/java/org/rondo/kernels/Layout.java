@@ -94,7 +94,8 @@ public final class Layout {
 
         int n = batch * seqLen, H = network.hidden(), V = network.vocab();
         ids = claim("ids", 1, n);
-        scratch = claim("scratch", 1, Math.max(stagedFloats(), training ? scratchFloats() : 0));
+        long scratchFloats = Math.max(stagedFloats(), training ? scratchFloats() : 0);
+        scratch = claim(new Matrix("scratch", 0, Math.toIntExact(scratchFloats / VECTOR + 1), VECTOR, VECTOR));
         Matrix below = claim("embedded", n, network.embedding());
         Matrix dBelow = training ? claim("d embedded", n, network.embedding()) : null;
         embedding = new Embedding(V, network.embedding(), batch, seqLen, at(Block.PARAMETERS, "embedding.weight"),
@@ -107,7 +108,7 @@ public final class Layout {
                     at(Block.PARAMETERS, "weight_ih_l" + l), at(Block.PARAMETERS, "weight_hh_l" + l), at(Block.PARAMETERS, "bias_l" + l),
                     at(Block.GRADIENTS, "weight_ih_l" + l), at(Block.GRADIENTS, "weight_hh_l" + l), at(Block.GRADIENTS, "bias_l" + l),
                     x, claim("h" + l, n + batch, H), claim("c" + l, n + batch, H), claim("tanhC" + l, n, H),
-                    claim("gates" + l, n * divideUp(H, VECTOR), PANEL),
+                    claim("gates" + l, Math.multiplyExact(n, divideUp(H, VECTOR)), PANEL),
                     dBelow, training ? claim("dh" + l, n, H) : null, training ? claim("dc" + l, batch, H) : null, scratch);
             layers.add(layer);
             below = layer.out();
@@ -115,7 +116,7 @@ public final class Layout {
         }
         softmax = new Softmax(V, H, batch, seqLen, at(Block.PARAMETERS, "output.weight"), at(Block.PARAMETERS, "output.bias"),
                 at(Block.GRADIENTS, "output.weight"), at(Block.GRADIENTS, "output.bias"),
-                dropout ? claim("x of softmax", n, H) : below, claim("z", n * divideUp(V, PANEL), PANEL), claim("loss", 1, n), dBelow,
+                dropout ? claim("x of softmax", n, H) : below, claim("z", Math.multiplyExact(n, divideUp(V, PANEL)), PANEL), claim("loss", 1, n), dBelow,
                 claim("sums", n, 2 * VECTOR), scratch);
     }
 

@@ -1,0 +1,131 @@
+package org.rondo.kernels;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/** The shared library {@code librondo}: found in the jar, unpacked, its version checked, loaded; or the reason why not.
+ *
+ *  <p>Many executors start at once on one machine, and a library can be loaded from one path by one class loader only: so
+ *  every process and class loader unpacks a copy of its own, and deletes it as soon as it is mapped.
+ *
+ *  <p>The system property {@value #OVERRIDE} names a library to load instead of the jar's. */
+public final class NativeLibrary {
+    static final String OVERRIDE = "rondo.native.library";
+
+    /** Instruction sets are few. */
+    private static final int MOST_KERNELS = 8;
+
+    /** Loads once, when first asked for. */
+    private static final class Loaded {
+        /** Empty if the library is loaded, else all that was tried and what came of it. */
+        static final String PROBLEM = load(System.getProperty(OVERRIDE), resourceFolder(System.getProperty("os.name"), System.getProperty("os.arch")));
+
+        static {
+            if (!PROBLEM.isEmpty()) System.getLogger(NativeLibrary.class.getName()).log(System.Logger.Level.WARNING, PROBLEM);
+        }
+    }
+
+    private NativeLibrary() { }
+
+    /** Whether the native kernels can be used. If not, the reason has been logged. */
+    public static boolean isLoaded() {
+        return Loaded.PROBLEM.isEmpty();
+    }
+
+    /** The instruction sets that this library was built with and this processor has, best first.
+     *  @throws IllegalStateException if the library cannot be loaded; the message says all that was tried */
+    public static List<String> instructionSets() {
+        requireLoaded();
+        List<String> names = new ArrayList<>();
+        for (int i = 0; i < MOST_KERNELS && kernels(i) != 0; i++) names.add(name(kernels(i)));
+        return names;
+    }
+
+    /** Address of the operations of an instruction set, {@code best} standing for the first available.
+     *  @throws IllegalArgumentException if this machine does not have it
+     *  @throws IllegalStateException if the library cannot be loaded; the message says all that was tried */
+    static long find(String instructionSet) {
+        List<String> available = instructionSets();
+        int index = instructionSet.equals("best") ? 0 : available.indexOf(instructionSet);
+        if (index < 0)
+            throw new IllegalArgumentException("kernel " + instructionSet + " is not available on this machine, which has "
+                    + available + "; set spark.rondo.kernel=native for the best of them");
+        return kernels(index);
+    }
+
+    private static void requireLoaded() {
+        if (!isLoaded()) throw new IllegalStateException(Loaded.PROBLEM);
+    }
+
+    /** Loads the library at {@code override}, or else the one in {@code folder} of the jar.
+     *  @return empty, or what was tried, what came, what was expected and what to do */
+    static String load(String override, String folder) {
+        String tried = override == null ? "resource " + folder : "file " + override + " (system property " + OVERRIDE + ")";
+        try {
+            String expected = expectedVersion();
+            if (override == null) tried = loadResource(folder, expected);
+            else System.load(Path.of(override).toAbsolutePath().toString());
+            return mismatch(tried, compiledVersion(), expected);
+        } catch (IOException | UnsatisfiedLinkError | SecurityException e) {
+            return "the native kernels of Rondo cannot be loaded on " + System.getProperty("os.name") + " " + System.getProperty("os.arch")
+                    + ". Tried " + tried + ": " + e.getMessage()
+                    + ". Rebuild with ./mvnw package on this kind of machine (it needs g++ and cmake), set -Djava.io.tmpdir to a folder from which"
+                    + " libraries may be loaded, or set spark.rondo.kernel=reference to go on slowly without them";
+        }
+    }
+
+    /** Empty if the versions agree. */
+    static String mismatch(String tried, String compiled, String expected) {
+        return compiled.equals(expected) ? "" : "the native kernels of Rondo from " + tried + " are of version " + compiled + ", but these classes expect "
+                + expected + ". Two versions of Rondo are mixed: submit one jar only, or rebuild with ./mvnw clean package";
+    }
+
+    /** Where in the jar the library for a system lies, {@code /native/linux-x86_64}. */
+    static String resourceFolder(String osName, String osArch) {
+        String os = osName.toLowerCase(Locale.ROOT);
+        String system = os.startsWith("mac") ? "macos" : os.startsWith("windows") ? "windows" : os;
+        String machine = switch (osArch) {
+            case "amd64", "x86-64" -> "x86_64";
+            case "arm64" -> "aarch64";
+            default -> osArch;
+        };
+        return "/native/" + system + "-" + machine;
+    }
+
+    private static String expectedVersion() throws IOException {
+        try (InputStream in = NativeLibrary.class.getResourceAsStream("/native/version")) {
+            if (in == null) throw new IOException("this jar was built without native kernels: it has no resource /native/version");
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8).strip();
+        }
+    }
+
+    private static String loadResource(String folder, String version) throws IOException {
+        String file = System.mapLibraryName("rondo-" + version), resource = folder + "/" + file;
+        Path copy = Files.createTempFile("rondo-", "-" + file);
+        try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
+            if (in == null) throw new IOException("this jar has no resource " + resource + ", so it was built on another kind of machine");
+            Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
+            System.load(copy.toString());
+        } finally {
+            Files.deleteIfExists(copy);
+        }
+        return "resource " + resource;
+    }
+
+    private static native String compiledVersion();
+
+    private static native long kernels(int index);
+
+    private static native String name(long kernels);
+
+    /** Fused multiply-adds on registers alone: what the processor can do at most on an instruction set.
+     *  @return floating point operations done */
+    static native double fmaPeak(long kernels, long iterations);
+}

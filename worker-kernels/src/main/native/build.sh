@@ -1,0 +1,57 @@
+#!/bin/sh
+# Builds the native library into Maven's target folder, or with "test" builds and runs the native tests under sanitizers.
+#   build.sh library <version> <target folder> <java home>
+#   build.sh test <target folder>
+set -eu
+source=$(cd "$(dirname "$0")" && pwd)
+
+missing=""
+command -v cmake > /dev/null || missing="cmake"
+command -v "${CXX:-c++}" > /dev/null || missing="$missing ${CXX:-c++}"
+command -v make > /dev/null || missing="$missing make"
+if [ -n "$missing" ]; then
+    cat >&2 <<END
+The native kernels of Rondo need a C++17 compiler and cmake; not found: $missing
+  Debian, Ubuntu:   apt-get install g++ make cmake
+  Fedora, RHEL:     dnf install gcc-c++ make cmake
+  macOS:            xcode-select --install && brew install cmake
+Then run ./mvnw package again.
+END
+    exit 1
+fi
+
+case "$1" in
+library)
+    version=$2 target=$3 java=$4
+    case "$(uname -s)" in Darwin) system=macos ;; *) system=$(uname -s | tr '[:upper:]' '[:lower:]') ;; esac
+    case "$(uname -m)" in amd64) machine=x86_64 ;; arm64) machine=aarch64 ;; *) machine=$(uname -m) ;; esac
+    build=$target/native
+    JAVA_HOME=$java cmake -S "$source" -B "$build" -DRONDO_VERSION="$version" > "$target/native-configure.log" 2>&1 || {
+        cat "$target/native-configure.log" >&2
+        exit 1
+    }
+    cmake --build "$build" --parallel 2 --target rondo
+    resources=$target/classes/native
+    mkdir -p "$resources/$system-$machine"
+    # Only what has changed is copied, so that an unchanged library leaves the jar unchanged.
+    for library in "$build/librondo-$version".*; do
+        cmp -s "$library" "$resources/$system-$machine/$(basename "$library")" || cp "$library" "$resources/$system-$machine/"
+    done
+    echo "$version" | cmp -s - "$resources/version" || echo "$version" > "$resources/version"
+    ;;
+test)
+    build=$2/native-test
+    mkdir -p "$build"
+    cmake -S "$source" -B "$build" -DRONDO_JNI=OFF -DRONDO_SANITIZE=ON -DCMAKE_CXX_FLAGS_RELEASE=-O1 \
+          -DRONDO_TESTS="$source/../../test/native/kernels_test.cpp" > "$build.log" 2>&1 || {
+        cat "$build.log" >&2
+        exit 1
+    }
+    cmake --build "$build" --parallel 2
+    cd "$build" && ctest --output-on-failure
+    ;;
+*)
+    echo "build.sh $1: expected library or test" >&2
+    exit 1
+    ;;
+esac

@@ -1,0 +1,105 @@
+// Embedding, dropout, optimisers and norms: one sweep over memory each.
+#include "gemm.h"
+
+namespace rondo::RONDO_ISA {
+
+void embeddingForward(const Embedding& e, const int32_t* ids) {
+    const long S = stride(e.width);
+    for (long n = 0; n < e.seqLen * e.batch; n++)
+        forEachVector(e.width, [&](long j) { store(e.out + n * S + j, load(e.weight + ids[n] * S + j)); });   // (1)
+}
+
+void embeddingBackward(const Embedding& e, const int32_t* ids) {
+    const long S = stride(e.width);
+    forEachVector(e.vocab * S, [&](long j) { store(e.dWeight + j, V{}); });
+    for (long n = 0; n < e.seqLen * e.batch; n++)
+        forEachVector(e.width, [&](long j) {
+            float* row = e.dWeight + ids[n] * S + j;
+            store(row, load(row) + load(e.dOut + n * S + j));
+        });
+}
+
+// Words of the W/4 counters from `block` on: word i belongs to element 4 * block + i.
+RONDO_INLINE U philox(uint32_t block, const Draw& draw) {
+    U counter, key{}, multiplier{}, step{};
+    for (long i = 0; i < W; i += 4) {
+        counter[i] = block + i / 4;
+        counter[i + 1] = draw.layer;
+        counter[i + 2] = draw.window;
+        counter[i + 3] = draw.shard;
+        key[i] = uint32_t(draw.seed);
+        key[i + 2] = uint32_t(draw.seed >> 32);
+        multiplier[i] = 0xd2511f53u;
+        multiplier[i + 2] = 0xcd9e8d57u;
+        step[i] = 0x9e3779b9u;
+        step[i + 2] = 0xbb67ae85u;
+    }
+    RONDO_UNROLL for (int round = 0; round < 10; round++, key += step) counter = philoxRound(counter, key, multiplier);
+    return counter;
+}
+
+void dropout(const float* from, float* to, long count, uint32_t threshold, float scale, const Draw& draw) {
+    forEachVector(count, [&](long e) {
+        U words = philox(uint32_t(e / 4), draw);
+        store(to + e, words >= threshold ? load(from + e) * scale : V{});                                     // (2)
+    });
+}
+
+// Sixteen lanes of doubles: lane i takes the elements that are i modulo 16, whatever W.
+template <bool SQUARED>
+static double sumOf(const float* x, long count) {
+    typedef double D __attribute__((vector_size(64)));
+    typedef float F __attribute__((vector_size(32), aligned(4), may_alias));
+    D lanes[2] = {};
+    for (long e = 0; e < count; e += 16)
+        RONDO_UNROLL for (int i = 0; i < 2; i++) {
+            D v = __builtin_convertvector(*reinterpret_cast<const F*>(x + e + 8 * i), D);
+            lanes[i] += SQUARED ? v * v : v;
+        }
+    double total = 0;
+    for (int i = 0; i < 16; i++) total += lanes[i / 8][i % 8];
+    return total;
+}
+
+double sum(const float* x, long count) { return sumOf<false>(x, count); }
+
+double sumOfSquares(const float* x, long count) { return sumOf<true>(x, count); }
+
+void sgd(float* parameters, const float* gradients, long count, float rate) {
+    forEachVector(count, [&](long e) { store(parameters + e, fma(broadcast(-rate), load(gradients + e), load(parameters + e))); });
+}
+
+void adam(float* parameters, const float* gradients, float* m, float* v, long count, const Adam& a) {
+    forEachVector(count, [&](long e) {
+        V g = a.scale * load(gradients + e);
+        V m1 = fma(broadcast(a.beta1), load(m + e), (1 - a.beta1) * g);
+        V v1 = fma(broadcast(a.beta2), load(v + e), (1 - a.beta2) * g * g);
+        store(m + e, m1);
+        store(v + e, v1);
+        store(parameters + e, load(parameters + e) - a.learningRate / a.correction1 * m1 / (sqrt(v1) / a.correction2 + a.epsilon));
+    });
+}
+
+void rowsToPanel(const float* rows, long columns, float* panel) {
+    for (long k = 0; k < columns; k++)
+        for (long j = 0; j < PANEL; j++) panel[k * PANEL + j] = rows[j * columns + k];
+}
+
+void panelToRows(const float* panel, long columns, float* rows) {
+    for (long k = 0; k < columns; k++)
+        for (long j = 0; j < PANEL; j++) rows[j * columns + k] = panel[k * PANEL + j];
+}
+
+double fmaPeak(long iterations, float* sink) {
+    V x[TILE][4], a = broadcast(0.999f), b = broadcast(0.001f);
+    for (auto& row : x) for (V& v : row) v = a;
+    for (long i = 0; i < iterations; i++)
+        RONDO_UNROLL for (int m = 0; m < TILE; m++)
+            RONDO_UNROLL for (int n = 0; n < 4; n++) x[m][n] = fma(x[m][n], a, b);
+    V sum{};
+    for (auto& row : x) for (V& v : row) sum += v;
+    for (int j = 0; j < UNITS; j += W) store(sink + j, sum);
+    return 2.0 * iterations * TILE * 4 * W;
+}
+
+}  // namespace rondo::RONDO_ISA

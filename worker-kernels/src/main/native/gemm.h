@@ -1,0 +1,147 @@
+// Matrix products for panels of 64 columns, C = begin + A B: the one loop nest in which nearly all the time is spent.
+//
+// A tile of C, M rows by N*16 columns, stays in registers while k runs over all of A's columns; every step loads N*16
+// floats of one row of B, and M single floats of A. B is always a panel, [k][64], so it is read in the order in which it
+// lies. What a tile starts from and what happens to it at the end is given as two functions, so that a bias or the gates of
+// an LSTM are applied while the tile is still in registers. The method is Goto and van de Geijn, "Anatomy of
+// high-performance matrix multiplication", 2008, without their packing of B, because weights and gates lie packed already.
+#pragma once
+#include "simd.h"
+
+namespace rondo::RONDO_ISA {
+
+template <long N> struct Constant { static constexpr long value = N; };
+
+// Row m, column k of A: at[m * row + (k / 64) * panel + (k % 64) * step] where A lies in panels, at[m * row + k * step] else.
+struct Tile { const float* at; long row, step, panel; };
+
+// Rows of `columns` floats.
+struct Rows {
+    const float* at;
+    long stride, columns;
+    template <long M> RONDO_INLINE Tile tile(long first) const { return {at + first * stride, stride, 1, 0}; }
+};
+
+// Panels of gates or logits, as the left operand: rows of `columns` floats, 64 of them in a panel.
+struct Panels {
+    const float* at;
+    long panel, columns;
+    template <long M> RONDO_INLINE Tile tile(long first) const { return {at + first * PANEL, PANEL, 1, panel}; }
+};
+
+// A transposed matrix, packed by pack().
+struct Packed {
+    const float* at;
+    long columns;
+    template <long M> RONDO_INLINE Tile tile(long first) const { return {at + first * columns, 1, M, 0}; }
+};
+
+// f(first, M) for rows split evenly into as few tiles as possible: 20 rows are 5 + 5 + 5 + 5, not 6 + 6 + 6 + 2.
+template <class F>
+RONDO_INLINE void forEachTile(long rows, F f) {
+    long tiles = panels(rows, TILE);
+    for (long i = 0; i < tiles; i++) {
+        long first = rows * i / tiles;
+        switch (rows * (i + 1) / tiles - first) {
+            case 1: f(first, Constant<1>()); break;
+            case 2: f(first, Constant<2>()); break;
+            case 3: f(first, Constant<3>()); break;
+            case 4: f(first, Constant<4>()); break;
+            case 5: f(first, Constant<5>()); break;
+            case 6: f(first, Constant<6>()); break;
+        }
+    }
+}
+
+template <long M, long N>
+RONDO_INLINE void accumulate(V (&C)[M][N], Tile A, const float* B, long columns) {
+    for (long k = 0; k < columns; k++, B += PANEL) {
+        V b[N];
+        RONDO_UNROLL for (long n = 0; n < N; n++) b[n] = load(B + n * UNITS);
+        RONDO_UNROLL for (long m = 0; m < M; m++) {
+            V a = broadcast(A.at[m * A.row + k * A.step]);
+            RONDO_UNROLL for (long n = 0; n < N; n++) C[m][n] = fma(a, b[n], C[m][n]);
+        }
+    }
+}
+
+// For every row and every vector of the first 16 columns: c[n] = begin(row, j) of columns n*16 + j, plus A B; end(row, j, c).
+template <long N, class Left, class Begin, class End>
+RONDO_INLINE void product(long rows, const Left& A, const float* B, Begin begin, End end) {
+    forEachTile(rows, [&](long first, auto size) {
+        constexpr long M = decltype(size)::value;
+        for (long j = 0; j < UNITS; j += W) {
+            V C[M][N];
+            RONDO_UNROLL for (long m = 0; m < M; m++)
+                RONDO_UNROLL for (long n = 0; n < N; n++) C[m][n] = begin(first + m, n * UNITS + j);
+            Tile tile = A.template tile<M>(first);
+            if (tile.panel == 0) accumulate(C, tile, B + j, A.columns);
+            else
+                for (long k = 0; k < A.columns; k += PANEL, tile.at += tile.panel) accumulate(C, tile, B + j + k * PANEL, PANEL);
+            RONDO_UNROLL for (long m = 0; m < M; m++) end(first + m, j, C[m]);
+        }
+    });
+}
+
+// Calls f with the number of vectors of 16 that `columns`, up to 64, fill.
+template <class F>
+RONDO_INLINE void withWidth(long columns, F f) {
+    switch (panels(columns, UNITS)) {
+        case 1: f(Constant<1>()); break;
+        case 2: f(Constant<2>()); break;
+        case 3: f(Constant<3>()); break;
+        default: f(Constant<4>()); break;
+    }
+}
+
+// C = A B or C += A B, for the first `columns` of a panel's 64 columns; rows of C lie `stride` floats apart.
+template <class Left>
+void multiply(bool add, long rows, long columns, const Left& A, const float* B, float* C, long stride) {
+    withWidth(columns, [&](auto width) {
+        constexpr long N = decltype(width)::value;
+        product<N>(rows, A, B,
+            [&](long row, long j) { return add ? load(C + row * stride + j) : V{}; },
+            [&](long row, long j, V (&c)[N]) {
+                RONDO_UNROLL for (long n = 0; n < N; n++) store(C + row * stride + n * UNITS + j, c[n]);
+            });
+    });
+}
+
+// The transpose of `rows` rows of A as a left operand: in tiles of M of A's columns, [rows][M] each. Writes up to 15 floats
+// beyond rows * columns.
+inline Packed pack(long rows, const Rows& A, float* into) {
+    forEachTile(A.columns, [&](long first, auto size) {
+        constexpr long M = decltype(size)::value;
+        float* to = into + first * rows;
+        for (long k = 0; k < rows; k++, to += M)
+            RONDO_UNROLL for (long m = 0; m < M; m++) to[m] = A.at[k * A.stride + first + m];
+    });
+    return {into, rows};
+}
+
+// B^T of a panel's 64 x 64 block: to[j][k] = from[k][j]; both have rows of 64 floats.
+inline void transposeBlock(const float* from, long rows, float* to) {
+    typedef float V4 __attribute__((vector_size(16), aligned(4), may_alias));
+    for (long k = 0; k + 4 <= rows; k += 4)
+        for (long j = 0; j < PANEL; j += 4) {
+            V4 r[4];
+            RONDO_UNROLL for (long i = 0; i < 4; i++) r[i] = *reinterpret_cast<const V4*>(from + (k + i) * PANEL + j);
+            RONDO_UNROLL for (long i = 0; i < 4; i++) *reinterpret_cast<V4*>(to + (j + i) * PANEL + k) = V4{r[0][i], r[1][i], r[2][i], r[3][i]};
+        }
+    for (long k = rows / 4 * 4; k < rows; k++)
+        for (long j = 0; j < PANEL; j++) to[j * PANEL + k] = from[k * PANEL + j];
+}
+
+// Weights in panels, [panels][inputs][64], transposed: [inputs/64 panels][panels*64][64], zero where there are no inputs.
+inline void transpose(const float* weights, long panels_, long inputs, float* to) {
+    for (long q = 0; q < panels(inputs); q++) {
+        long rows = inputs - q * PANEL < PANEL ? inputs - q * PANEL : PANEL;
+        for (long p = 0; p < panels_; p++, to += PANEL * PANEL) {
+            if (rows < PANEL)
+                for (long e = 0; e < PANEL * PANEL; e += W) store(to + e, V{});
+            transposeBlock(weights + (p * inputs + q * PANEL) * PANEL, rows, to);
+        }
+    }
+}
+
+}  // namespace rondo::RONDO_ISA

@@ -1,0 +1,230 @@
+// What NativeKernel.java and NativeLibrary.java call: the only file that knows Java. Memory is an address; an operation's
+// operands are a long[] of sizes and offsets in the order of the record's components. Arrays are copied by region, never
+// held: the collector is not kept waiting.
+#include <jni.h>
+#include <cstdlib>
+#include <cstring>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+#include "kernel.h"
+
+using namespace rondo;
+
+namespace {
+
+const Kernels& kernelsAt(jlong address) { return *reinterpret_cast<const Kernels*>(address); }
+float* floatsAt(jlong memory, jlong offset = 0) { return reinterpret_cast<float*>(memory) + offset; }
+
+// Reads a record component by component. Braces evaluate their elements in order.
+class Record {
+public:
+    Record(JNIEnv* env, jlong memory, jlongArray values) : memory(memory) {
+        env->GetLongArrayRegion(values, 0, env->GetArrayLength(values), components);
+    }
+    long size() { return long(components[next++]); }
+    float* matrix() {
+        jlong offset = components[next++];
+        return offset < 0 ? nullptr : floatsAt(memory, offset);
+    }
+
+private:
+    jlong memory;
+    jlong components[32];   // more than any record has
+    int next = 0;
+};
+
+Embedding embedding(JNIEnv* env, jlong memory, jlongArray values) {
+    Record r(env, memory, values);
+    return {r.size(), r.size(), r.size(), r.size(), r.matrix(), r.matrix(), r.matrix(), r.matrix()};
+}
+
+Lstm lstm(JNIEnv* env, jlong memory, jlongArray values) {
+    Record r(env, memory, values);
+    return {r.size(), r.size(), r.size(), r.size(),
+            r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(),
+            r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix()};
+}
+
+Softmax softmax(JNIEnv* env, jlong memory, jlongArray values) {
+    Record r(env, memory, values);
+    return {r.size(), r.size(), r.size(), r.size(), r.matrix(), r.matrix(), r.matrix(), r.matrix(),
+            r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix()};
+}
+
+// Token ids or targets, copied to their place in the memory; null stays null.
+const int32_t* ids(JNIEnv* env, jlong memory, jlong offset, jintArray values) {
+    if (!values) return nullptr;
+    jint* place = reinterpret_cast<jint*>(floatsAt(memory, offset));
+    env->GetIntArrayRegion(values, 0, env->GetArrayLength(values), place);
+    return place;
+}
+
+constexpr size_t HUGE_PAGE = size_t(2) << 20;
+constexpr int GUARD = 16;                        // Layout.GUARD
+constexpr uint32_t GUARD_WORD = 0x7fa5a5a5;      // a NaN, so that a read beyond a matrix shows as well
+
+// Where the 16 canonical rows of a tensor lie that are columns 16*group.. of a panel. Rows of gates come from four places,
+// `rows` apart; rows of the vocabulary are neighbours.
+struct Rows16 { long first, count; };
+Rows16 rowsOf(long panel, long group, long rows, bool gates) {
+    long unit = gates ? panel * UNITS : panel * PANEL + group * UNITS, left = rows - unit;
+    if (left <= 0) return {0, 0};
+    return {gates ? group * rows + unit : unit, left < UNITS ? left : UNITS};
+}
+
+}  // namespace
+
+#define LIBRARY(type, name) extern "C" JNIEXPORT type JNICALL Java_org_rondo_kernels_NativeLibrary_##name
+#define KERNEL(type, name) extern "C" JNIEXPORT type JNICALL Java_org_rondo_kernels_NativeKernel_##name
+
+LIBRARY(jstring, compiledVersion)(JNIEnv* env, jclass) { return env->NewStringUTF(RONDO_VERSION); }
+
+// The address of the table of operations of the index-th instruction set, best first; 0 beyond the last.
+LIBRARY(jlong, kernels)(JNIEnv*, jclass, jint index) {
+    const Kernels* found[MOST_KERNELS];
+    return index < availableKernels(found) ? reinterpret_cast<jlong>(found[index]) : 0;
+}
+
+LIBRARY(jstring, name)(JNIEnv* env, jclass, jlong kernels) { return env->NewStringUTF(kernelsAt(kernels).name); }
+
+LIBRARY(jdouble, fmaPeak)(JNIEnv*, jclass, jlong kernels, jlong iterations) {
+    float sink[UNITS];
+    return kernelsAt(kernels).fmaPeak(long(iterations), sink);
+}
+
+// Zeroed, so that every page is there before training starts; 0 where there is not enough memory.
+KERNEL(jlong, allocate)(JNIEnv*, jclass, jlong bytes) {
+    void* memory = nullptr;
+    if (posix_memalign(&memory, size_t(bytes) < HUGE_PAGE ? 64 : HUGE_PAGE, size_t(bytes))) return 0;
+#if defined(__linux__)
+    if (size_t(bytes) >= HUGE_PAGE) madvise(memory, size_t(bytes), MADV_HUGEPAGE);   // a wish: refused, it is only slower
+#endif
+    memset(memory, 0, size_t(bytes));
+    return reinterpret_cast<jlong>(memory);
+}
+
+KERNEL(void, release)(JNIEnv*, jclass, jlong memory) { free(floatsAt(memory)); }
+
+KERNEL(void, guard)(JNIEnv*, jclass, jlong memory, jlong offset) {
+    for (int i = 0; i < GUARD; i++) memcpy(floatsAt(memory, offset + i), &GUARD_WORD, sizeof GUARD_WORD);
+}
+
+KERNEL(jboolean, isGuarded)(JNIEnv*, jclass, jlong memory, jlong offset) {
+    for (int i = 0; i < GUARD; i++)
+        if (memcmp(floatsAt(memory, offset + i), &GUARD_WORD, sizeof GUARD_WORD)) return false;
+    return true;
+}
+
+KERNEL(void, loadPanels)(JNIEnv* env, jclass, jlong kernels, jlong memory, jfloatArray canonical, jlongArray tensor) {
+    Record r(env, memory, tensor);
+    const long at = r.size(), rows = r.size(), columns = r.size(), gates = r.size(), count = r.size();
+    float *panel = r.matrix(), *staged = r.matrix();
+    for (long p = 0; p < count; p++, panel += columns * PANEL) {
+        memset(staged, 0, size_t(PANEL * columns) * sizeof(float));
+        for (long group = 0; group < PANEL / UNITS; group++) {
+            Rows16 from = rowsOf(p, group, rows, gates);
+            env->GetFloatArrayRegion(canonical, jsize(at + from.first * columns), jsize(from.count * columns), staged + group * UNITS * columns);
+        }
+        kernelsAt(kernels).rowsToPanel(staged, columns, panel);
+    }
+}
+
+KERNEL(void, storePanels)(JNIEnv* env, jclass, jlong kernels, jlong memory, jfloatArray canonical, jlongArray tensor) {
+    Record r(env, memory, tensor);
+    const long at = r.size(), rows = r.size(), columns = r.size(), gates = r.size(), count = r.size();
+    float *panel = r.matrix(), *staged = r.matrix();
+    for (long p = 0; p < count; p++, panel += columns * PANEL) {
+        kernelsAt(kernels).panelToRows(panel, columns, staged);
+        for (long group = 0; group < PANEL / UNITS; group++) {
+            Rows16 to = rowsOf(p, group, rows, gates);
+            env->SetFloatArrayRegion(canonical, jsize(at + to.first * columns), jsize(to.count * columns), staged + group * UNITS * columns);
+        }
+    }
+}
+
+KERNEL(void, writeRows)(JNIEnv* env, jclass, jfloatArray source, jint at, jlong memory, jlong offset, jint rows, jint columns) {
+    float* to = floatsAt(memory, offset);
+    for (long row = 0; row < rows; row++, to += stride(columns)) {
+        env->GetFloatArrayRegion(source, jsize(at + row * columns), columns, to);
+        memset(to + columns, 0, size_t(stride(columns) - columns) * sizeof(float));
+    }
+}
+
+KERNEL(void, readRows)(JNIEnv* env, jclass, jlong memory, jlong offset, jint rows, jint columns, jfloatArray target, jint at) {
+    for (long row = 0; row < rows; row++)
+        env->SetFloatArrayRegion(target, jsize(at + row * columns), columns, floatsAt(memory, offset + row * stride(columns)));
+}
+
+KERNEL(void, copy)(JNIEnv*, jclass, jlong memory, jlong from, jlong to, jlong count) {
+    memcpy(floatsAt(memory, to), floatsAt(memory, from), size_t(count) * sizeof(float));
+}
+
+KERNEL(void, zero)(JNIEnv*, jclass, jlong memory, jlong offset, jlong count) {
+    memset(floatsAt(memory, offset), 0, size_t(count) * sizeof(float));
+}
+
+KERNEL(void, embeddingForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray e, jlong place, jintArray inputs) {
+    kernelsAt(kernels).embeddingForward(embedding(env, memory, e), ids(env, memory, place, inputs));
+}
+
+KERNEL(void, embeddingBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray e, jlong place, jintArray inputs) {
+    kernelsAt(kernels).embeddingBackward(embedding(env, memory, e), ids(env, memory, place, inputs));
+}
+
+// draw: from, to, count, threshold, seed, layer, window, shard
+KERNEL(void, dropout)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray draw, jfloat scale) {
+    Record r(env, memory, draw);
+    float *from = r.matrix(), *to = r.matrix();
+    const long count = r.size();
+    const uint32_t threshold = uint32_t(r.size());
+    kernelsAt(kernels).dropout(from, to, count, threshold, scale,
+                               {uint64_t(r.size()), uint32_t(r.size()), uint32_t(r.size()), uint32_t(r.size())});
+}
+
+KERNEL(void, lstmForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray layer) {
+    kernelsAt(kernels).lstmForward(lstm(env, memory, layer));
+}
+
+KERNEL(void, lstmBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray layer) {
+    kernelsAt(kernels).lstmBackward(lstm(env, memory, layer));
+}
+
+KERNEL(void, softmaxForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray s, jlong place, jintArray targets) {
+    kernelsAt(kernels).softmaxForward(softmax(env, memory, s), ids(env, memory, place, targets));
+}
+
+KERNEL(void, softmaxBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray s, jlong place, jintArray targets, jfloat scale) {
+    kernelsAt(kernels).softmaxBackward(softmax(env, memory, s), ids(env, memory, place, targets), scale);
+}
+
+KERNEL(void, readProbabilities)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jint row, jfloatArray into) {
+    Softmax s = softmax(env, memory, record);
+    float probabilities[PANEL];
+    for (long p = 0; p < panels(s.vocab); p++) {
+        kernelsAt(kernels).probabilities(s, row, p, probabilities);
+        long left = s.vocab - p * PANEL;
+        env->SetFloatArrayRegion(into, jsize(p * PANEL), jsize(left < PANEL ? left : PANEL), probabilities);
+    }
+}
+
+KERNEL(jdouble, sum)(JNIEnv*, jclass, jlong kernels, jlong memory, jlong offset, jlong count) {
+    return kernelsAt(kernels).sum(floatsAt(memory, offset), long(count));
+}
+
+KERNEL(jdouble, sumOfSquares)(JNIEnv*, jclass, jlong kernels, jlong memory, jlong offset, jlong count) {
+    return kernelsAt(kernels).sumOfSquares(floatsAt(memory, offset), long(count));
+}
+
+KERNEL(void, sgd)(JNIEnv*, jclass, jlong kernels, jlong memory, jlong parameters, jlong gradients, jlong count, jfloat rate) {
+    kernelsAt(kernels).sgd(floatsAt(memory, parameters), floatsAt(memory, gradients), long(count), rate);
+}
+
+// blocks: parameters, gradients, first and second moment, count. settings: the components of Adam
+KERNEL(void, adam)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray blocks, jfloatArray settings) {
+    Record r(env, memory, blocks);
+    float *parameters = r.matrix(), *gradients = r.matrix(), *m = r.matrix(), *v = r.matrix();
+    jfloat a[7];
+    env->GetFloatArrayRegion(settings, 0, 7, a);
+    kernelsAt(kernels).adam(parameters, gradients, m, v, r.size(), {a[0], a[1], a[2], a[3], a[4], a[5], a[6]});
+}

@@ -1,0 +1,137 @@
+// A vector of W floats and what the kernels do with it. The only file that knows instruction sets: everything above it is
+// compiled once for each of them, in a namespace of its own (RONDO_ISA), so that the linker cannot merge two versions of an
+// inline function and run AVX-512 code on an AVX2 machine. For the same reason nothing here comes from the standard library.
+#pragma once
+#include "kernel.h"
+// The masked forms of AVX-512, with all lanes on: gcc 12 warns of its own headers where the plain ones are used.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define RONDO_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#define RONDO_UNROLL _Pragma("unroll")
+#else
+#define RONDO_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+namespace rondo::RONDO_ISA {
+
+#if defined(__AVX512F__)
+constexpr int W = 16;
+constexpr int TILE = 6;   // rows of a register tile: 6 x 4 accumulators, 4 vectors of B and a broadcast, of 32 registers
+#elif defined(__AVX2__) && defined(__FMA__)
+constexpr int W = 8;
+constexpr int TILE = 3;   // 3 x 4 accumulators, 3 broadcasts and a vector of B, of 16 registers
+#else
+constexpr int W = 4;
+constexpr int TILE = 3;
+#endif
+
+typedef float V __attribute__((vector_size(4 * W)));
+typedef uint32_t U __attribute__((vector_size(4 * W)));
+typedef int32_t I __attribute__((vector_size(4 * W)));
+typedef uint64_t U64 __attribute__((vector_size(4 * W)));
+typedef float Unaligned __attribute__((vector_size(4 * W), aligned(4), may_alias));
+
+RONDO_INLINE V load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
+RONDO_INLINE void store(float* p, V x) { *reinterpret_cast<Unaligned*>(p) = x; }
+RONDO_INLINE V broadcast(float x) { return x - V{}; }
+
+RONDO_INLINE V fma(V a, V b, V c) {
+#if defined(__AVX512F__)
+    return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__) && defined(__FMA__)
+    return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return a * b + c;
+#endif
+}
+
+// b where either is NaN: put what must not swallow a NaN second.
+RONDO_INLINE V max(V a, V b) { return a > b ? a : b; }
+RONDO_INLINE V min(V a, V b) { return a < b ? a : b; }
+
+RONDO_INLINE V sqrt(V x) {
+#if defined(__AVX512F__)
+    return (V)_mm512_maskz_sqrt_ps(0xffff, (__m512)x);
+#elif defined(__AVX2__) && defined(__FMA__)
+    return (V)_mm256_sqrt_ps((__m256)x);
+#else
+    for (int i = 0; i < W; i++) x[i] = __builtin_sqrtf(x[i]);
+    return x;
+#endif
+}
+
+// f(j) for the vectors of a padded row: the columns up to its stride are there, so there is no tail.
+template <class F>
+RONDO_INLINE void forEachVector(long columns, F f) {
+    for (long j = 0; j < stride(columns); j += W) f(j);
+}
+
+// x = n ln 2 + r with |r| <= ln 2 / 2; gives 2^n and e^r - 1. Domain: |x| <= 88.
+struct Reduced { V power, expm1; };
+RONDO_INLINE Reduced reduce(V x) {
+    const V round = broadcast(12582912.f);   // 1.5 * 2^23: adding it leaves the nearest integer in the mantissa
+    V n = fma(x, broadcast(1.44269504f), round) - round;
+    V r = fma(n, broadcast(-0.693359375f), x);          // ln 2 in two parts, the first exact in 10 bits
+    r = fma(n, broadcast(2.12194440e-4f), r);
+    V p = broadcast(1 / 720.f);                         // Taylor; the term left out is below 2^-23 / 40 at the ends
+    p = fma(p, r, broadcast(1 / 120.f));
+    p = fma(p, r, broadcast(1 / 24.f));
+    p = fma(p, r, broadcast(1 / 6.f));
+    p = fma(p, r, broadcast(0.5f));
+    p = fma(p, r * r, r);
+    U exponent = (U)__builtin_convertvector(n, I) + 127;
+    return {(V)(exponent << 23), p};
+}
+
+// Below -87: 0, and 0 for -inf. Above 88: as for 88. NaN: NaN. Maximal error 1.5 ulp.
+RONDO_INLINE V exp(V x) {
+    Reduced e = reduce(min(broadcast(88), max(broadcast(-87), x)));
+    V y = fma(e.expm1, e.power, e.power);
+    return x < broadcast(-87) ? V{} : y;
+}
+
+// All x; 0 and 1 at the infinities, NaN for NaN. Maximal error 3 ulp above x = -87.
+RONDO_INLINE V sigmoid(V x) { return 1.f / (1.f + exp(-x)); }
+
+// All x, through e^2x - 1, so that small x keep their digits. NaN: NaN. Maximal error 4 ulp.
+RONDO_INLINE V tanh(V x) {
+    Reduced e = reduce(2.f * min(broadcast(10), max(broadcast(-10), x)));
+    V m = fma(e.expm1, e.power, e.power - 1.f);
+    return m / (m + 2.f);
+}
+
+// x in [1, 1e38]; NaN: NaN. Maximal error 2 ulp.
+RONDO_INLINE V log(V x) {
+    U bits = (U)x - 0x3f3504f3u;                        // sqrt(1/2), so that the mantissa m is in [sqrt(1/2), sqrt(2))
+    V e = __builtin_convertvector((I)(bits >> 23), V);       // of 2x at least: no negative exponent
+    V m = (V)((bits & 0x7fffffu) + 0x3f3504f3u);
+    V s = (m - 1.f) / (m + 1.f), s2 = s * s;            // log m = 2 atanh s
+    V p = broadcast(2 / 9.f);
+    p = fma(p, s2, broadcast(2 / 7.f));
+    p = fma(p, s2, broadcast(2 / 5.f));
+    p = fma(p, s2, broadcast(2 / 3.f));
+    p = fma(p * s2, s, s + s);
+    V y = fma(e, broadcast(0.693359375f), fma(e, broadcast(-2.12194440e-4f), p));
+    return x != x ? x : y;
+}
+
+// One round of Philox4x32 on W/4 counters, each in four neighbouring words; key: k0, 0, k1, 0 for each.
+// Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011.
+RONDO_INLINE U philoxRound(U counter, U key, U multiplier) {
+#if defined(__AVX512F__)
+    U p = (U)_mm512_maskz_mul_epu32(0xff, (__m512i)counter, (__m512i)multiplier);
+    U swapped = (U)_mm512_maskz_shuffle_epi32(0xffff, (__m512i)p, (_MM_PERM_ENUM)0x1b);
+#elif defined(__AVX2__) && defined(__FMA__)
+    U p = (U)_mm256_mul_epu32((__m256i)counter, (__m256i)multiplier);
+    U swapped = (U)_mm256_shuffle_epi32((__m256i)p, 0x1b);
+#else
+    U p = (U)(((U64)counter & 0xffffffffu) * ((U64)multiplier & 0xffffffffu));   // words 0 and 2; low half first
+    U swapped = {p[3], p[2], p[1], p[0]};
+#endif
+    return swapped ^ (U)((U64)counter >> 32) ^ key;
+}
+
+}  // namespace rondo::RONDO_ISA
