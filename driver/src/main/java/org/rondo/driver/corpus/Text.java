@@ -49,7 +49,7 @@ public final class Text {
 
     /** @param path a file, a folder (with all that is below it) or a glob; an existing file wins over a glob. Names that start
      *              with _ or . are left out, as Hadoop does
-     *  @throws BadInput if there is no such path, or no file in it */
+     *  @throws BadInput if there is no such path, or no file with text in it */
     public static Text open(JavaSparkContext sc, String path) {
         try {
             Job job = Job.getInstance(sc.hadoopConfiguration());
@@ -62,7 +62,7 @@ public final class Text {
             var splits = (JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text>) sc.newAPIHadoopRDD(conf,
                     TextInputFormat.class, LongWritable.class, org.apache.hadoop.io.Text.class);
             if (countSplits(splits) == 0)
-                throw new BadInput("no file to read in " + found + ", expected at least one whose name does not start with _ or .");
+                throw new BadInput("no text in " + found + ", expected at least one file that is not empty and whose name does not start with _ or .");
             return new Text(sc, found.toString(), splits);
         } catch (IOException | IllegalArgumentException e) {
             throw new BadInput("cannot read '" + path + "': " + e.getMessage() + "; check the path and the file system's configuration", e);

@@ -137,6 +137,7 @@ public final class Vocabulary implements Serializable {
             Integer before = lines.putIfAbsent(tokens[n], n + 1);
             if (before != null) throw new BadInput(where + "'" + written + "' is already on line " + before + ", expected every token once");
         }
+        if (unit.equals(WORD) && !lines.containsKey(EOS)) throw new BadInput(name + " has no " + EOS + ", which every vocabulary of words has; it is damaged, copy the model again");
         return new Vocabulary(unit, tokens);
     }
 
