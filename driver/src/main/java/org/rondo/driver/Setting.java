@@ -39,7 +39,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> EPOCHS = integer("epochs", 10, 1, 1_000_000, "passes over the data");
 
     public static final Setting<String> OPTIMIZER = choice("optimizer", "adam", "sgd, or adam (0.9, 0.999, 1e-8)", "sgd", "adam");
-    public static final Setting<Double> LEARNING_RATE = decimal("learningRate", "0.002", 1e-12, 1e6, "step size at the start");
+    public static final Setting<Double> LEARNING_RATE = decimal("learningRate", "0.002", 1e-12, 1e30, "step size at the start");
     public static final Setting<String> DECAY = choice("decay", "none", "when the learning rate is multiplied by decayFactor: every epoch after decayAfter, or when validation does not improve (plateau)", "none", "epoch", "plateau");
     public static final Setting<Double> DECAY_FACTOR = decimal("decayFactor", "0.5", 1e-6, 1, "what the learning rate is multiplied by");
     public static final Setting<Integer> DECAY_AFTER = integer("decayAfter", 0, 0, 1_000_000, "epochs before the first decay (decay=epoch), or without improvement before one (decay=plateau)");
@@ -47,7 +47,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Long> SEED = new Setting<>("seed", "1", "an integer", "of everything random", Long::valueOf).listed();
     public static final Setting<String> KERNEL = choice("kernel", "auto", "native, or an error; auto: native, or reference with a warning; an instruction set by name", "auto", "native", "avx512", "avx2", "portable", "reference");
 
-    public static final Setting<Integer> CHECKPOINT_EVERY = integer("checkpointEvery", 0, 0, Integer.MAX_VALUE, "rounds between checkpoints, besides one after every epoch; 0: about one a minute is not worth more, epochs only");
+    public static final Setting<Integer> CHECKPOINT_EVERY = integer("checkpointEvery", 0, 0, Integer.MAX_VALUE, "rounds between checkpoints, besides one after every epoch; 0: only those");
     public static final Setting<Integer> KEEP_CHECKPOINTS = integer("keepCheckpoints", 3, 1, 1000, "checkpoints kept in output/checkpoints while training");
     public static final Setting<Boolean> OVERWRITE = flag("overwrite", "replace what is in the output directory");
 

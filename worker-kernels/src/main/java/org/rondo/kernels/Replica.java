@@ -44,7 +44,7 @@ public final class Replica implements AutoCloseable {
         public final int diverged;
         public final String kernel;
 
-        Result(int shard, float[][] vectors, float[] state, double loss, long tokens, double gradientNorm, int diverged, String kernel) {
+        public Result(int shard, float[][] vectors, float[] state, double loss, long tokens, double gradientNorm, int diverged, String kernel) {
             this.shard = shard;
             this.vectors = vectors;
             this.state = state;

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -59,13 +58,13 @@ final class Output {
     }
 
     /** The state to go on from, if there is one.
-     *  @param identity what makes this training the one it is
      *  @throws BadInput if the newest checkpoint is of another training, and overwrite is not set */
-    Optional<TrainingState> resume(Map<String, String> identity) {
+    Optional<TrainingState> resume(Provenance provenance) {
         Optional<Checkpoint> newest = checkpoints.newest(progress::note);
         if (newest.isEmpty()) return Optional.empty();
-        Map<String, String> differences = differences(newest.get(), identity);
+        Map<String, String> differences = provenance.differences(newest.get());
         if (differences.isEmpty()) {
+            provenance.resume(newest.get());
             progress.note("resuming from the checkpoint after round " + newest.get().round() + " in " + checkpoints.directory());
             return newest.map(TrainingState::of);
         }
@@ -91,14 +90,5 @@ final class Output {
         model.save(directory, conf);
         checkpoints.delete();
         return model;
-    }
-
-    private static Map<String, String> differences(Checkpoint checkpoint, Map<String, String> identity) {
-        Map<String, String> differences = new TreeMap<>();
-        identity.forEach((key, now) -> {
-            String then = checkpoint.facts().path("identity").path(key).asText("nothing");
-            if (!then.equals(now)) differences.put(key, then + " there, " + now + " here");
-        });
-        return differences;
     }
 }

@@ -13,6 +13,7 @@ import java.util.TreeMap;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
+import org.rondo.driver.checkpoints.Checkpoint;
 import org.rondo.driver.corpus.Corpus;
 
 /** Where a model comes from: data, settings, versions, and how training went. */
@@ -22,7 +23,7 @@ final class Provenance {
             Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.OVERWRITE, Setting.MODEL, Setting.PROMPT, Setting.LENGTH, Setting.TEMPERATURE);
 
     private final ObjectNode facts = new ObjectMapper().createObjectNode();
-    private final ArrayNode epochs = facts.arrayNode();
+    private ArrayNode epochs = facts.arrayNode();
     private final Map<String, String> identity;
 
     Provenance(JavaSparkContext sc, Settings settings, Plan plan, Corpus corpus) {
@@ -36,13 +37,34 @@ final class Provenance {
         facts.set("versions", versions(sc));
     }
 
-    /** What a checkpoint's training must share with this one for the one to go on from the other. */
-    Map<String, String> identity() {
-        return identity;
+    /** What a checkpoint says of its training. */
+    ObjectNode checkpointFacts() {
+        ObjectNode said = facts.objectNode();
+        said.set("identity", new ObjectMapper().valueToTree(identity));
+        said.set("epochs", epochs.deepCopy());
+        return said;
     }
 
-    void kernel(String description) {
+    /** In what this training differs from the one that left a checkpoint: none, and the one can go on from the other. */
+    Map<String, String> differences(Checkpoint checkpoint) {
+        Map<String, String> differences = new TreeMap<>();
+        identity.forEach((key, now) -> {
+            String then = checkpoint.facts().path("identity").path(key).asText("nothing");
+            if (!then.equals(now)) differences.put(key, then + " there, " + now + " here");
+        });
+        return differences;
+    }
+
+    /** Takes over what was said of the epochs before the checkpoint. */
+    void resume(Checkpoint checkpoint) {
+        epochs = (ArrayNode) checkpoint.facts().get("epochs").deepCopy();
+    }
+
+    /** Whether this is another kernel than the one before. */
+    boolean kernel(String description) {
+        boolean other = !description.equals(facts.path("kernel").asText(""));
         facts.put("kernel", description);
+        return other;
     }
 
     void epoch(int epoch, double training, double validation) {

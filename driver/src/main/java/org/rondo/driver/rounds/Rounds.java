@@ -108,6 +108,8 @@ final class Rounds implements AutoCloseable {
         ReplicaPool.Key key = this.key;
         return (Function2<TaskContext, Iterator<Shard>, Result> & Serializable) (context, shardOfTask) -> {
             Shard shard = shardOfTask.next();
+            if (shardOfTask.hasNext())
+                throw new IllegalStateException("partition " + context.partitionId() + " has more than one shard; the plan gives each a partition of its own");
             float[][] model = start.value().model;
             float[] carried = start.value().carried[shard.number];
             Replica replica = ReplicaPool.borrow(key);

@@ -1,6 +1,5 @@
 package org.rondo.driver.rounds;
 
-import java.util.Map;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.Settings;
@@ -30,16 +29,17 @@ public final class Trainer {
             Plan plan = Plan.of(settings, corpus.vocabulary().size(), corpus.training().count());
             Provenance provenance = new Provenance(sc, settings, plan, corpus);
             JavaRDD<Shard> shards = corpus.training().shards(plan.shards(), plan.batch());
-            TrainingState state = output.resume(provenance.identity()).orElseGet(() -> TrainingState.initial(plan, settings));
+            TrainingState state = output.resume(provenance).orElseGet(() -> TrainingState.initial(plan, settings));
             progress.begin(plan, state.round());
             try (Rounds rounds = new Rounds(sc, plan, shards, settings)) {
                 while (state.round() < plan.rounds()) {
                     long started = System.nanoTime();
                     Rounds.Outcome outcome = rounds.next(state);
                     state = outcome.state();
+                    if (provenance.kernel(outcome.kernel())) progress.note("kernel: " + outcome.kernel());
                     progress.round(report(plan, outcome, started));
                     if (plan.endsEpoch(state.round())) state = endEpoch(plan, state, corpus, provenance);
-                    if (output.isDue(plan, state.round())) output.write(state.toCheckpoint(provenance.identity()));
+                    if (output.isDue(plan, state.round())) output.write(state.toCheckpoint(provenance.checkpointFacts()));
                 }
             }
             shards.unpersist();

@@ -1,6 +1,5 @@
 package org.rondo.driver.rounds;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -31,10 +30,8 @@ record TrainingState(long round, float[][] model, float[][] carried, LearningRat
         return new TrainingState(round, model, carried, learningRate, 0, 0);
     }
 
-    /** @param identity what a training must share with this one to go on from the checkpoint */
-    Checkpoint toCheckpoint(Map<String, String> identity) {
-        ObjectNode facts = new ObjectMapper().createObjectNode();
-        facts.set("identity", new ObjectMapper().valueToTree(identity));
+    /** @param facts what else there is to say of the training; added to */
+    Checkpoint toCheckpoint(ObjectNode facts) {
         facts.put("learningRate", exact(learningRate.current())).put("best", exact(learningRate.best())).put("waited", learningRate.waited());
         facts.put("loss", exact(loss)).put("tokens", tokens).put("shards", carried.length);
         Map<String, float[]> vectors = new LinkedHashMap<>();

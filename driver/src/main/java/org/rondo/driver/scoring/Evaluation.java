@@ -4,6 +4,7 @@ import java.util.List;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
+import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
@@ -43,6 +44,8 @@ public record Evaluation(long tokens, double nats, long characters, double unkno
     public static Evaluation of(JavaSparkContext sc, Model model, Tokens tokens, Settings settings) {
         int seqLen = settings.get(Setting.SEQ_LEN), count = settings.get(Setting.SHARDS);
         long targets = tokens.count() - 1;
+        if (targets < 1)
+            throw new BadInput("the text to evaluate has " + tokens.count() + " tokens, expected at least 2, one to predict the other from; give a longer text");
         // a stream shorter than a window would mostly measure its zero state
         int batch = (int) Math.max(1, Math.min(settings.get(Setting.BATCH), targets / ((long) count * seqLen)));
         long characters = model.vocabulary().unit().equals("character") ? targets : tokens.characters();

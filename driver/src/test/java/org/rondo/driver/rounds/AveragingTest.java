@@ -1,0 +1,81 @@
+package org.rondo.driver.rounds;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.rondo.kernels.Replica;
+
+class AveragingTest {
+
+    @ParameterizedTest @ValueSource(ints = {1, 2, 3, 4, 5, 7, 8, 13})
+    void theOrderOfArrivalLeavesNoTrace(int shards) {
+        float[] expected = null;
+        for (int seed = 0; seed < 20; seed++) {
+            List<Replica.Result> results = new ArrayList<>();
+            for (int s = 0; s < shards; s++) results.add(result(s, 100 + s % 3, random(s, 50)));
+            Collections.shuffle(results, new Random(seed));
+            float[] mean = mean(results);
+            if (expected == null) expected = mean;
+            assertArrayEquals(expected, mean, "seed " + seed);
+        }
+    }
+
+    @Test void isTheMeanWeightedByTokens() {
+        int shards = 11, n = 200;
+        double[] sum = new double[n];
+        double tokens = 0;
+        List<Replica.Result> results = new ArrayList<>();
+        for (int s = 0; s < shards; s++) {
+            float[] v = random(s, n);
+            int weight = s == 4 ? 0 : 10 * s + 1;
+            for (int i = 0; i < n; i++) sum[i] += (double) weight * v[i];
+            tokens += weight;
+            results.add(result(s, weight, v));
+        }
+        float[] mean = mean(results);
+        // four levels of the tree, three roundings each, of numbers below 1: 12 * 2^-24
+        for (int i = 0; i < n; i++) assertEquals(sum[i] / tokens, mean[i], 12 * 0x1p-24);
+    }
+
+    @Test void equalVectorsStayAsTheyAre() {
+        List<Replica.Result> results = new ArrayList<>();
+        for (int s = 0; s < 7; s++) results.add(result(s, 1 + s, random(1, 30)));
+        assertArrayEquals(random(1, 30), mean(results));
+    }
+
+    @Test void aReplicaWithoutTokensHasNoSay() {
+        assertArrayEquals(new float[] {3}, mean(List.of(result(0, 0, new float[] {Float.NaN}), result(1, 5, new float[] {3}))));
+    }
+
+    @Test void aMissingShardIsAnError() {
+        Averaging averaging = new Averaging(3);
+        averaging.add(result(0, 1, new float[] {1}));
+        averaging.add(result(2, 1, new float[] {1}));
+        assertThrows(IllegalStateException.class, averaging::mean);
+    }
+
+    private static float[] mean(List<Replica.Result> results) {
+        Averaging averaging = new Averaging(results.size());
+        results.forEach(averaging::add);
+        return averaging.mean()[0];
+    }
+
+    private static Replica.Result result(int shard, long tokens, float[] vector) {
+        return new Replica.Result(shard, new float[][] {vector.clone()}, new float[0], 0, tokens, 0, -1, "none");
+    }
+
+    private static float[] random(int seed, int n) {
+        Random random = new Random(seed);
+        float[] v = new float[n];
+        for (int i = 0; i < n; i++) v[i] = random.nextFloat() * 2 - 1;
+        return v;
+    }
+}

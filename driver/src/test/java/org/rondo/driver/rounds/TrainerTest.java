@@ -1,0 +1,201 @@
+package org.rondo.driver.rounds;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.rondo.driver.BadInput;
+import org.rondo.driver.Settings;
+import org.rondo.driver.checkpoints.Model;
+
+/** The invariants of training, on real local Spark: the model is a function of data, plan and seed. */
+class TrainerTest {
+    @TempDir Path dir;
+    private Path text;
+
+    /** A text with some order in it: words drawn from a small set, 60 characters a line. */
+    @BeforeEach void writeText() throws IOException {
+        SplittableRandom random = new SplittableRandom(3);
+        String[] words = {"round", "shard", "gate", "cell", "the", "of", "window", "and"};
+        StringBuilder out = new StringBuilder();
+        for (int i = 0; i < 700; i++) out.append(words[random.nextInt(words.length)]).append(i % 10 == 9 ? '\n' : ' ');
+        text = Files.writeString(dir.resolve("text.txt"), out);
+    }
+
+    @ParameterizedTest @ValueSource(strings = {"gradients", "parameters"})
+    void sameBitsOnOneTwoAndFourCores(String averaging) throws IOException {
+        byte[] one = train("local[1]", "one", "averaging", averaging);
+        assertArrayEquals(one, train("local[2]", "two", "averaging", averaging));
+        assertArrayEquals(one, train("local[4]", "four", "averaging", averaging));
+        assertFalse(Arrays.equals(one, train("local[2]", "other seed", "averaging", averaging, "seed", "2")));
+    }
+
+    @ParameterizedTest @ValueSource(strings = {"org.apache.spark.serializer.KryoSerializer", "org.apache.spark.serializer.JavaSerializer"})
+    void theSerializerLeavesNoTrace(String serializer) throws IOException {
+        byte[] expected = train("local[2]", "plain", "epochs", "1");
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]").set("spark.serializer", serializer))) {
+            new Trainer(sc, settings("other", "epochs", "1"), new Silent()).train();
+        }
+        assertArrayEquals(expected, bytes("other"));
+    }
+
+    @ParameterizedTest @ValueSource(strings = {"gradients", "parameters"})
+    void aTrainingThatIsStoppedGoesOnToTheSameBits(String averaging) throws IOException {
+        byte[] undisturbed = train("local[2]", "whole", "averaging", averaging);
+        List<String> heard = new ArrayList<>();
+        for (long stop : new long[] {0, 3, 4, 9}) {
+            try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
+                Settings settings = settings("stopped", "averaging", averaging);
+                assertThrows(Stop.class, () -> new Trainer(sc, settings, new Silent() {
+                    @Override public void round(Round round) {
+                        if (round.number() >= stop) throw new Stop();
+                    }
+
+                    @Override public void note(String message) {
+                        heard.add(message);
+                    }
+                }).train());
+            }
+        }
+        assertArrayEquals(undisturbed, train("local[2]", "stopped", "averaging", averaging));
+        assertTrue(heard.stream().anyMatch(note -> note.startsWith("resuming")), heard.toString());
+        assertEquals(epochs("whole"), epochs("stopped"));
+    }
+
+    @Test void aMeanGradientIsThatOfOneReplicaWithAllStreams() throws IOException {
+        Model one = model("local[2]", "one", "shards", "1", "batch", "6", "epochs", "1");
+        Model three = model("local[2]", "three", "shards", "3", "batch", "2", "epochs", "1");
+        // the same streams, so the same sums in another order; SGD steps without decay add up 20 such differences
+        double largest = 0;
+        for (int i = 0; i < one.parameters().length; i++) largest = Math.max(largest, Math.abs(one.parameters()[i] - three.parameters()[i]));
+        assertTrue(largest < 1e-4, "largest difference " + largest);
+        assertTrue(largest > 0, "three replicas were not used at all");
+    }
+
+    @Test void theLossFallsAndValidationIsReported() {
+        List<Double> validation = new ArrayList<>();
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
+            new Trainer(sc, settings("falls", "epochs", "6", "learningRate", "0.01", "optimizer", "adam"), new Silent() {
+                @Override public void epoch(int epoch, double training, double validationLoss, Model model) {
+                    validation.add(validationLoss);
+                }
+            }).train();
+        }
+        assertEquals(6, validation.size());
+        assertTrue(validation.get(0) < Math.log(22), "a uniform guess has log 22; " + validation);
+        assertTrue(validation.get(5) < validation.get(0) - 0.5, validation.toString());
+    }
+
+    @Test void divergenceStopsTrainingAndKeepsTheCheckpoint() throws IOException {
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
+            Settings settings = settings("diverges", "learningRate", "1e30", "clipNorm", "0", "checkpointEvery", "1");
+            BadInput e = assertThrows(BadInput.class, () -> new Trainer(sc, settings, new Silent()).train());
+            assertTrue(e.getMessage().matches("(?s).*round \\d+, shard \\d, window \\d+ of epoch.*lower learningRate.*"), e.getMessage());
+        }
+        try (var rounds = Files.list(dir.resolve("diverges/checkpoints"))) {
+            assertTrue(rounds.findAny().isPresent());           // round 1 is good: its step was taken after its loss
+        }
+        assertFalse(Files.exists(dir.resolve("diverges/model.json")));
+    }
+
+    @Test void nothingIsOverwrittenUnasked() throws IOException {
+        byte[] first = train("local[2]", "taken", "epochs", "1");
+        assertEquals(true, refusal("taken", "epochs", "1").contains("already holds a model"));
+        Files.createDirectories(dir.resolve("foreign"));
+        Files.writeString(dir.resolve("foreign/thesis.txt"), "mine");
+        assertTrue(refusal("foreign").contains("neither a model nor checkpoints"));
+        assertArrayEquals(first, bytes("taken"));
+        byte[] second = train("local[2]", "taken", "epochs", "2", "overwrite", "true");
+        assertFalse(Arrays.equals(first, second));
+        train("local[2]", "foreign", "epochs", "1", "overwrite", "true");
+        assertEquals("mine", Files.readString(dir.resolve("foreign/thesis.txt")));
+    }
+
+    @Test void anUnfinishedTrainingIsNotContinuedWithOtherSettings() {
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
+            assertThrows(Stop.class, () -> new Trainer(sc, settings("half", "checkpointEvery", "1"), new Silent() {
+                @Override public void round(Round round) {
+                    if (round.number() == 2) throw new Stop();
+                }
+            }).train());
+        }
+        String message = refusal("half", "hidden", "9");
+        assertTrue(message.contains("hidden=12 there, 9 here"), message);
+    }
+
+    @Test void aCorpusShorterThanAWindowIsRefused() throws IOException {
+        Files.writeString(text, "short\n");
+        assertTrue(refusal("short").contains("lower one of them"));
+    }
+
+    private String refusal(String output, String... settings) {
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
+            return assertThrows(BadInput.class, () -> new Trainer(sc, settings(output, settings), new Silent()).train()).getMessage();
+        }
+    }
+
+    private byte[] train(String master, String output, String... settings) throws IOException {
+        model(master, output, settings);
+        return bytes(output);
+    }
+
+    private Model model(String master, String output, String... settings) {
+        try (JavaSparkContext sc = new JavaSparkContext(conf(master))) {
+            return new Trainer(sc, settings(output, settings), new Silent()).train();
+        }
+    }
+
+    private byte[] bytes(String output) throws IOException {
+        return Files.readAllBytes(dir.resolve(output).resolve("model.safetensors"));
+    }
+
+    private String epochs(String output) throws IOException {
+        String json = Files.readString(dir.resolve(output).resolve("model.json"));
+        return json.substring(json.indexOf("\"epochs\" : [ {"));
+    }
+
+    private Settings settings(String output, String... given) {
+        Map<String, String> all = new HashMap<>(Map.of("input", text.toString(), "output", dir.resolve(output).toString(), "hidden", "12",
+                "embedding", "5", "layers", "2", "batch", "2", "seqLen", "16", "shards", "3", "epochs", "3", "windowsPerRound", "4"));
+        all.putAll(Map.of("optimizer", "sgd", "learningRate", "0.5", "checkpointEvery", "2", "dropout", "0"));
+        for (int i = 0; i < given.length; i += 2) all.put(given[i], given[i + 1]);
+        return Settings.of(all);
+    }
+
+    static SparkConf conf(String master) {
+        return new SparkConf().setMaster(master).setAppName("test").set("spark.ui.enabled", "false").set("spark.driver.host", "127.0.0.1")
+                .set("spark.driver.bindAddress", "127.0.0.1");
+    }
+
+    private static final class Stop extends RuntimeException {
+        private static final long serialVersionUID = 1;
+    }
+
+    private static class Silent implements Progress {
+        @Override public void begin(Plan plan, long firstRound) { }
+
+        @Override public void round(Round round) { }
+
+        @Override public void epoch(int epoch, double training, double validation, Model model) { }
+
+        @Override public void note(String message) { }
+    }
+}
