@@ -1,0 +1,118 @@
+package org.rondo.jobs;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.rondo.driver.BadInput;
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.ArgGroupSpec;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/** A command line, read: a job and its options, or a text to print instead. Made from {@link Job#ALL} and the table of
+ *  {@link Setting}; no option is written down here.
+ *
+ *  @param options values by key, as given
+ *  @param help    what to print, and nothing else to do; null if there is a job to run */
+record Command(Job job, Map<String, String> options, String help) {
+    private static final String FOOTER = "%nspark-submit's options (--master, --conf, --properties-file, --executor-memory, ...) may stand "
+            + "anywhere on the line.%nEvery --key is also spark.rondo.key in Spark's configuration; the option wins.%n";
+
+    /** @throws BadInput for what is not a job, an option of this job or a value; the message names the nearest */
+    static Command parse(String[] args, int width) {
+        CommandLine line = commandLine(width);
+        try {
+            ParseResult parsed = line.parseArgs(args);
+            if (parsed.isVersionHelpRequested()) return new Command(null, Map.of(), version() + System.lineSeparator());
+            if (parsed.isUsageHelpRequested()) return new Command(null, Map.of(), line.getUsageMessage());
+            if (!parsed.hasSubcommand()) throw new BadInput("no job given, expected one of " + String.join(", ", Job.names().toList()) + "; see rondo --help");
+            ParseResult job = parsed.subcommand();
+            if (job.isUsageHelpRequested()) return new Command(null, Map.of(), job.commandSpec().commandLine().getUsageMessage());
+            Map<String, String> options = new LinkedHashMap<>();
+            job.matchedOptions().forEach(option -> options.put(option.longestName().substring(2), option.getValue()));
+            for (ArgGroupSpec group : job.commandSpec().argGroups())
+                if (job.findMatches(group).size() > 1)
+                    throw new BadInput("an option under " + group.heading().strip().replace("%n", "") + " is given twice, expected one value; leave one");
+            return new Command(find(job.commandSpec().name()), options, null);
+        } catch (CommandLine.UnmatchedArgumentException e) {
+            throw new BadInput(unmatched(e.getUnmatched().get(0), e.getCommandLine().getCommandSpec()), e);
+        } catch (CommandLine.ParameterException e) {
+            throw new BadInput(e.getMessage() + "; see rondo " + e.getCommandLine().getCommandName() + " --help", e);
+        }
+    }
+
+    private static CommandLine commandLine(int width) {
+        CommandSpec root = CommandSpec.create().name("rondo").addOption(OptionSpec.builder("--version").versionHelp(true)
+                .description("Print Rondo's version, and Java's and Spark's.").build());
+        root.usageMessage().description("Trains recurrent networks on Apache Spark.").customSynopsis("rondo JOB [--key value ...] [spark-submit's options]")
+                .commandListHeading("%nJobs%n").footer(FOOTER, "rondo JOB --help shows the settings of a job.");
+        help(root);
+        for (Job job : Job.ALL) root.addSubcommand(job.name(), spec(job));
+        CommandLine line = new CommandLine(root);
+        line.setUsageHelpWidth(width).setExpandAtFiles(false).setInterpolateVariables(false);
+        return line;
+    }
+
+    private static CommandSpec spec(Job job) {
+        CommandSpec spec = CommandSpec.create().name(job.name());
+        spec.usageMessage().description(escape(job.doc())).customSynopsis("rondo " + job.name() + " [--key value ...] [spark-submit's options]")
+                .footer(FOOTER).sortOptions(false);
+        int order = 0;
+        for (Job.Group group : job.groups()) {
+            ArgGroupSpec.Builder section = ArgGroupSpec.builder().exclusive(false).validate(false).order(order++).heading("%n" + group.heading() + "%n");
+            for (Setting<?> setting : group.settings()) section.addArg(option(job, setting, order++));
+            spec.addArgGroup(section.build());
+        }
+        help(spec);
+        return spec;
+    }
+
+    private static OptionSpec option(Job job, Setting<?> setting, int order) {
+        String fallback = job.fallback(setting);
+        String tail = fallback == null ? " (must be given)" : fallback.isEmpty() || setting.isFlag() ? "" : " (default: " + fallback + ")";
+        OptionSpec.Builder option = OptionSpec.builder("--" + setting.key()).type(String.class).order(order)
+                .description(escape(setting.doc() + tail));
+        return (setting.isFlag() ? option.arity("0..1").fallbackValue("true").paramLabel("true|false")
+                : option.arity("1").paramLabel(label(setting))).build();
+    }
+
+    private static void help(CommandSpec spec) {
+        spec.addOption(OptionSpec.builder("-h", "--help").usageHelp(true).order(Integer.MAX_VALUE).description("Show this.").build());
+    }
+
+    private static String label(Setting<?> setting) {
+        return setting.expected().startsWith("one of ") ? setting.expected().substring("one of ".length()).replace(", ", "|")
+                : setting.expected().startsWith("an integer") ? "N" : setting.expected().startsWith("a number") ? "X" : "TEXT";
+    }
+
+    /** Picocli formats descriptions. */
+    private static String escape(String text) {
+        return text.replace("%", "%%");
+    }
+
+    private static String unmatched(String argument, CommandSpec spec) {
+        if (spec.parent() == null && !argument.startsWith("-"))
+            return "unknown job " + argument + "; the nearest is " + Settings.nearest(argument, Job.names().toList());
+        if (!argument.startsWith("-"))
+            return "unexpected argument '" + argument + "', expected --key value; quote a value with blanks in it";
+        String name = argument.replaceFirst("=.*", "");
+        if (spec.parent() == null) return "unknown option " + name + " before the job; see rondo --help";
+        List<String> known = spec.options().stream().flatMap(option -> Stream.of(option.names())).filter(o -> o.startsWith("--")).toList();
+        return "unknown option " + name + " of " + spec.name() + "; the nearest is " + Settings.nearest(name, known)
+                + " (rondo " + spec.name() + " --help shows all)";
+    }
+
+    private static Job find(String name) {
+        return Job.ALL.stream().filter(job -> job.name().equals(name)).findFirst().orElseThrow();
+    }
+
+    private static String version() {
+        String own = Command.class.getPackage().getImplementationVersion();
+        return "Rondo " + (own == null ? "(not from its jar)" : own) + ", Java " + System.getProperty("java.version")
+                + ", Spark " + org.apache.spark.package$.MODULE$.SPARK_VERSION();
+    }
+}

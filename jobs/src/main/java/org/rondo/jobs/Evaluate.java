@@ -1,0 +1,25 @@
+package org.rondo.jobs;
+
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
+import org.rondo.driver.checkpoints.Model;
+import org.rondo.driver.scoring.Evaluation;
+
+/** Model and text to figures. */
+final class Evaluate {
+    private Evaluate() { }
+
+    static void run(Settings settings, SparkConf conf, Console console) {
+        try (JavaSparkContext sc = Rondo.spark("evaluate", conf)) {
+            Model model = Model.load(settings.get(Setting.MODEL), sc.hadoopConfiguration());
+            Evaluation found = Evaluation.of(sc, model, settings.get(Setting.INPUT), settings);
+            console.out().println("tokens              " + Units.count(found.tokens()));
+            console.out().println("unknown             " + Units.decimals(100 * found.unknown(), 3) + " %");
+            console.out().println("nats per token      " + Units.decimals(found.nats(), 5));
+            console.out().println("perplexity          " + Units.decimals(found.perplexity(), 4));
+            console.out().println("bits per character  " + Units.decimals(found.bitsPerCharacter(), 4));
+        }
+    }
+}

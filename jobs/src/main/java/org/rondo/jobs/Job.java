@@ -1,0 +1,74 @@
+package org.rondo.jobs;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.apache.spark.SparkConf;
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
+
+import static org.rondo.driver.Setting.*;
+
+/** A job: its name, what it does, and the settings it reads, in the groups of its {@code --help}.
+ *  @param defaults where they differ from the table's */
+record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> defaults, Work work) {
+
+    record Group(String heading, List<Setting<?>> settings) { }
+
+    /** What a job does: settings to one class of the driver. */
+    interface Work {
+        void run(Settings settings, SparkConf conf, Console console) throws Exception;
+    }
+
+    private static final Group
+            VOCABULARY = group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY),
+            NETWORK = group("Network", LAYERS, HIDDEN, EMBEDDING, DROPOUT),
+            DISTRIBUTION = group("Distribution", SHARDS, BATCH, SEQ_LEN, AVERAGING, WINDOWS_PER_ROUND, EPOCHS),
+            STEPS = group("Steps", OPTIMIZER, LEARNING_RATE, DECAY, DECAY_FACTOR, DECAY_AFTER, CLIP_NORM),
+            CHECKPOINTS = group("Checkpoints", CHECKPOINT_EVERY, KEEP_CHECKPOINTS),
+            SAMPLING = group("Sampling", PROMPT, LENGTH, TEMPERATURE),
+            RUN = group("Run", SEED, KERNEL, DEBUG);
+
+    static final List<Job> ALL = List.of(
+            new Job("train", "Trains a model on a text. Run again after an interruption, it resumes from its last checkpoint.",
+                    List.of(group("Data", INPUT, OUTPUT, OVERWRITE, VALIDATION, TASK), VOCABULARY, NETWORK, DISTRIBUTION, STEPS, CHECKPOINTS, RUN),
+                    Map.of(), Train::run),
+            new Job("evaluate", "Prints a model's perplexity and bits per character on a text.",
+                    List.of(group("Data", MODEL, INPUT), group("Distribution", SHARDS, BATCH, SEQ_LEN), group("Run", KERNEL, DEBUG)),
+                    Map.of(), Evaluate::run),
+            new Job("generate", "Prints a text that a model makes up.",
+                    List.of(group("Data", MODEL), SAMPLING, RUN), Map.of(), Generate::run),
+            new Job("plan", "Prints what train would do and need, without training: shards, windows, memory, traffic.",
+                    List.of(group("Data", INPUT, VALIDATION), VOCABULARY, NETWORK, DISTRIBUTION, group("Steps", OPTIMIZER), group("Run", DEBUG)),
+                    Map.of(), ShowPlan::run),
+            new Job("quickstart", "Trains a model of WordNet's definitions, letter by letter, in about three minutes.",
+                    List.of(group("Data", OUTPUT, VALIDATION), VOCABULARY, NETWORK, DISTRIBUTION, STEPS, CHECKPOINTS,
+                            group("Sampling", TEMPERATURE), RUN),
+                    Quickstart.DEFAULTS, Quickstart::run));
+
+    private static Group group(String heading, Setting<?>... settings) {
+        return new Group(heading, List.of(settings));
+    }
+
+    /** All that the job reads, in the order of the groups. */
+    List<Setting<?>> settings() {
+        return groups.stream().<Setting<?>>flatMap(group -> group.settings().stream()).toList();
+    }
+
+    /** As a user would write it; null if it must be given. */
+    String fallback(Setting<?> setting) {
+        return defaults.getOrDefault(setting, setting.fallback());
+    }
+
+    static Stream<String> names() {
+        return ALL.stream().map(Job::name);
+    }
+
+    /** Alternating settings and values. */
+    static Map<Setting<?>, String> defaults(Object... pairs) {
+        Map<Setting<?>, String> defaults = new LinkedHashMap<>();
+        for (int i = 0; i < pairs.length; i += 2) defaults.put((Setting<?>) pairs[i], pairs[i + 1].toString());
+        return defaults;
+    }
+}

@@ -1,0 +1,97 @@
+package org.rondo.jobs;
+
+import org.rondo.driver.checkpoints.Model;
+import org.rondo.driver.rounds.Plan;
+import org.rondo.driver.rounds.Progress;
+
+/** What a person sees of a training while it runs, and how it went. */
+class Report implements Progress, AutoCloseable {
+    /** Of the running means: 1 - 1/20, so about the last 20 rounds. */
+    private static final double KEEP = 0.95;
+
+    private final Console console;
+    private final String unit;
+    private final long started = System.nanoTime();
+    private Plan plan;
+    private Display display;
+    private double recentLoss, recentTokens, recentSeconds, weight;
+    private double training = Double.NaN, validation = Double.NaN, best = Double.NaN, tokens, seconds;
+    private int bestEpoch, epochs;
+
+    /** @param unit of a token: character or word */
+    Report(Console console, String unit) {
+        this.console = console;
+        this.unit = unit;
+    }
+
+    @Override public void begin(Plan plan, long firstRound) {
+        this.plan = plan;
+        note(Units.count(plan.targets()) + " " + unit + "s to learn from, vocabulary " + Units.count(plan.network().vocab()) + ", "
+                + Units.count(plan.network().parameterCount()) + " parameters; " + plan.epochs() + " epochs of "
+                + Units.count(plan.roundsPerEpoch()) + " rounds with " + plan.shards() + (plan.shards() == 1 ? " replica" : " replicas"));
+        display = Display.of(console, firstRound, plan.rounds());
+    }
+
+    @Override public void round(Round round) {
+        weight = KEEP * weight + 1;
+        recentLoss = KEEP * recentLoss + round.loss();
+        recentTokens = KEEP * recentTokens + round.tokens();
+        recentSeconds = KEEP * recentSeconds + round.seconds();
+        tokens += round.tokens();
+        seconds += round.seconds();
+        display.step(round.number() + 1, "epoch " + round.epoch() + "/" + plan.epochs() + "  loss " + Units.decimals(recentLoss / weight, 3) + "  "
+                + Units.count(recentTokens / recentSeconds) + " tokens/s  learning rate " + Units.decimals(round.learningRate(), 6));
+    }
+
+    @Override public void epoch(int epoch, double training, double validation, Model model) {
+        epochs++;
+        this.training = training;
+        this.validation = validation;
+        if (!(validation >= best)) {
+            best = validation;
+            bestEpoch = epoch;
+        }
+        note("epoch " + epoch + "/" + plan.epochs() + " after " + Units.duration(elapsed()) + ": training "
+                + (Double.isNaN(validation) ? loss(training) : Units.decimals(training, 4) + ", validation " + loss(validation)));
+    }
+
+    @Override public void note(String message) {
+        if (display == null) console.err().println(message);
+        else display.line(message);
+    }
+
+    @Override public void close() {
+        if (display != null) display.close();
+    }
+
+    /** How training went: what the job prints last.
+     *  @param directory that holds the model */
+    String summary(String directory) {
+        String rounds = epochs == 0 ? "trained before, nothing was left to do" : "trained " + epochs + (epochs == 1 ? " epoch" : " epochs") + " in "
+                + Units.duration(elapsed()) + ", " + Units.count(tokensPerSecond()) + " tokens/s";
+        return rounds + "\n"
+                + (epochs == 0 ? "" : "training    " + loss(training) + "\n")
+                + (Double.isNaN(validation) ? "" : "validation  " + loss(validation)
+                        + (bestEpoch < epochs ? " (best after epoch " + bestEpoch + ": " + Units.decimals(best, 4) + ")" : "") + "\n")
+                + "model       " + directory + " (" + Units.count(plan.network().parameterCount()) + " parameters)\n";
+    }
+
+    /** Over all rounds, from their start to their end; validation and checkpoints are not in it. */
+    double tokensPerSecond() {
+        return tokens / seconds;
+    }
+
+    /** Mean nats per token; NaN if nothing was held out. */
+    double validation() {
+        return validation;
+    }
+
+    private double elapsed() {
+        return (System.nanoTime() - started) * 1e-9;
+    }
+
+    private String loss(double nats) {
+        return Units.decimals(nats, 4) + " nats per " + unit + ", perplexity " + Units.decimals(Math.exp(nats), 2)
+                + (unit.equals("character") ? ", " + Units.decimals(Units.bits(nats), 3) + " bits per character" : "");
+    }
+}

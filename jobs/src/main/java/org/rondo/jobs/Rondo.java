@@ -1,0 +1,95 @@
+package org.rondo.jobs;
+
+import java.io.PrintStream;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.rondo.driver.BadInput;
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
+import scala.Tuple2;
+
+/** What spark-submit runs: {@code JOB [--key value ...]}. Settings are the {@code spark.rondo.} keys of Spark's configuration,
+ *  then the options over them. Results go to standard output, the rest to standard error.
+ *
+ *  <p>Exit codes: 0 done; 2 what the user gave cannot be used, one plain line says what and where; 1 failed, a plain line
+ *  and then the stack trace. */
+public final class Rondo {
+    static final int DONE = 0, FAILED = 1, BAD_INPUT = 2;
+
+    private Rondo() { }
+
+    public static void main(String[] args) {
+        SparkConf conf = new SparkConf();
+        int code = run(args, conf, Console.standard());
+        // In cluster mode the JVM is the application master's, which reports the failure and ends by itself.
+        if (!conf.get("spark.submit.deployMode", "client").equals("cluster")) System.exit(code);
+        if (code != DONE) throw new IllegalStateException("the job ended with exit code " + code + "; the line above says why");
+    }
+
+    static int run(String[] args, SparkConf conf, Console console) {
+        try {
+            Command command = Command.parse(args, console.width());
+            if (command.help() == null) execute(command, conf, console);
+            else console.out().print(command.help());
+            return DONE;
+        } catch (Throwable e) {
+            return report(e, Arrays.asList(args).contains("--debug") || conf.get(Setting.DEBUG.sparkKey(), "").equals("true"),
+                    console.err());
+        }
+    }
+
+    private static void execute(Command command, SparkConf conf, Console console) throws Exception {
+        Job job = command.job();
+        Settings settings = Settings.of(entries(conf), command.options());
+        for (Map.Entry<Setting<?>, String> own : job.defaults().entrySet())
+            if (!settings.has(own.getKey())) settings = settings.with(own.getKey(), own.getValue());
+        for (Setting<?> needed : job.settings()) if (needed.fallback() == null) settings.get(needed);
+        job.work().run(settings, conf, console);
+    }
+
+    /** Starts Spark, with what Rondo needs where the user has not said otherwise. */
+    static JavaSparkContext spark(String job, SparkConf conf) {
+        if (conf.get("spark.app.name", "rondo.jar").equals("rondo.jar")) conf.setAppName("rondo " + job);
+        conf.setIfMissing("spark.master", "local[*]");
+        conf.setIfMissing("spark.broadcast.compress", "false");            // floats do not compress
+        conf.setIfMissing("spark.locality.wait", "0s");                    // else a replaced executor stays idle
+        conf.setIfMissing("spark.ui.showConsoleProgress", "false");        // Rondo has its own
+        return new JavaSparkContext(conf);
+    }
+
+    private static Map<String, String> entries(SparkConf conf) {
+        Map<String, String> entries = new HashMap<>();
+        for (Tuple2<String, String> entry : conf.getAll()) entries.put(entry._1(), entry._2());
+        return entries;
+    }
+
+    private static int report(Throwable failure, boolean debug, PrintStream err) {
+        Throwable user = badInput(failure);
+        if (user != null) {
+            err.println("rondo: " + user.getMessage());
+            if (debug) failure.printStackTrace(err);
+            return BAD_INPUT;
+        }
+        Throwable root = failure;
+        while (root.getCause() != null) root = root.getCause();
+        err.println("rondo: failed: " + firstLine(root) + (root == failure ? "" : " (in: " + firstLine(failure) + ")"));
+        failure.printStackTrace(err);
+        return FAILED;
+    }
+
+    /** What the user can mend, under whatever Spark has wrapped around it; null if it is a failure of another kind. */
+    private static Throwable badInput(Throwable failure) {
+        for (Throwable e = failure; e != null; e = e.getCause()) {
+            boolean ours = e.getStackTrace().length > 0 && e.getStackTrace()[0].getClassName().startsWith("org.rondo.");
+            if (e instanceof BadInput || ours && (e instanceof IllegalArgumentException || e instanceof UnsatisfiedLinkError)) return e;
+        }
+        return null;
+    }
+
+    private static String firstLine(Throwable e) {
+        return e.toString().lines().findFirst().orElse(e.getClass().getName());
+    }
+}

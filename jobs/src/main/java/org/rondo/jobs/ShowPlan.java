@@ -1,0 +1,55 @@
+package org.rondo.jobs;
+
+import java.util.Map;
+import java.util.LinkedHashMap;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
+import org.rondo.driver.corpus.Corpus;
+import org.rondo.driver.rounds.Plan;
+
+/** What training will do and need: its {@link Plan}, for people. The text is read and counted; nothing is trained. */
+final class ShowPlan {
+    private static final long MIB = 1 << 20;
+
+    private ShowPlan() { }
+
+    static void run(Settings settings, SparkConf conf, Console console) {
+        try (JavaSparkContext sc = Rondo.spark("plan", conf); Corpus corpus = Corpus.read(sc, settings)) {
+            long held = corpus.validation() == null ? 0 : corpus.validation().count();
+            Plan plan = Plan.of(settings, corpus.vocabulary().size(), corpus.training().count());
+            console.out().print(table(plan, settings.get(Setting.UNIT), held, conf));
+        }
+    }
+
+    static String table(Plan plan, String unit, long heldOut, SparkConf conf) {
+        int tasks = Math.max(1, conf.getInt("spark.executor.cores", 1) / conf.getInt("spark.task.cpus", 1));
+        int executors = conf.getInt("spark.executor.instances", Math.max(1, (plan.shards() + tasks - 1) / tasks));
+        Map<String, String> rows = new LinkedHashMap<>();
+        rows.put("text", Units.count(plan.targets() + 1) + " " + unit + "s to learn from, " + Units.count(heldOut) + " to validate on");
+        rows.put("network", "vocabulary " + Units.count(plan.network().vocab()) + ", embedding " + plan.network().embedding() + ", "
+                + plan.network().layers() + " LSTM layers of " + plan.network().hidden());
+        rows.put("parameters", exact(plan.network().parameterCount(), 4L * plan.network().parameterCount()));
+        rows.put("shards", plan.shards() + ", each of " + plan.batch() + " streams of " + Units.count((double) plan.targets() / plan.shards() / plan.batch()) + " tokens");
+        rows.put("windows", Units.count(plan.windowsPerEpoch()) + " per shard and epoch, each " + plan.seqLen() + " steps of " + plan.batch() + " streams = "
+                + Units.count((double) plan.seqLen() * plan.batch()) + " tokens");
+        rows.put("rounds", Units.count(plan.roundsPerEpoch()) + " per epoch, " + Units.count(plan.rounds()) + " in " + plan.epochs() + " epochs; "
+                + (plan.averagesGradients() ? "gradients are averaged every window" : "parameters are averaged every " + plan.windowsPerRound() + " windows"));
+        rows.put("memory per task", exact(plan.bytesPerTask()) + " outside the heap");
+        rows.put("memory overhead", exact(plan.memoryOverhead(tasks)) + " for " + tasks + (tasks == 1 ? " task" : " tasks") + " at a time in an executor");
+        rows.put("traffic", exact(plan.bytesPerRound(executors)) + " per round with " + executors + (executors == 1 ? " executor" : " executors"));
+        StringBuilder table = new StringBuilder();
+        rows.forEach((name, value) -> table.append(String.format("%-16s %s%n", name, value)));
+        return table + String.format("%non a cluster, give executors room for it:%n  --conf spark.executor.memoryOverhead=%dm%n",
+                (plan.memoryOverhead(tasks) + MIB - 1) / MIB);
+    }
+
+    private static String exact(long bytes) {
+        return Units.bytes(bytes) + " (" + Units.count(bytes) + " bytes)";
+    }
+
+    private static String exact(long floats, long bytes) {
+        return Units.count(floats) + ", " + exact(bytes);
+    }
+}
