@@ -42,8 +42,7 @@ library)
 test)
     build=$2/native-test
     mkdir -p "$build"
-    cmake -S "$source" -B "$build" -DRONDO_JNI=OFF -DRONDO_SANITIZE=ON -DCMAKE_CXX_FLAGS_RELEASE=-O1 \
-          -DRONDO_TESTS="$source/../../test/native/kernels_test.cpp" > "$build.log" 2>&1 || {
+    cmake -S "$source" -B "$build" -DRONDO_JNI=OFF -DRONDO_SANITIZE=ON -DRONDO_TESTS="$source/../../test/native" > "$build.log" 2>&1 || {
         cat "$build.log" >&2
         exit 1
     }

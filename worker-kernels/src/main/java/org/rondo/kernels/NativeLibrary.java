@@ -108,7 +108,7 @@ public final class NativeLibrary {
 
     private static String loadResource(String folder, String version) throws IOException {
         String file = System.mapLibraryName("rondo-" + version), resource = folder + "/" + file;
-        Path copy = Files.createTempFile("rondo-", "-" + file);
+        Path copy = Files.createTempFile("rondo-" + ProcessHandle.current().pid() + "-", "-" + file);
         try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
             if (in == null) throw new IOException("this jar has no resource " + resource + ", so it was built on another kind of machine");
             Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
