@@ -1,0 +1,234 @@
+package org.rondo.driver.checkpoints;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.rondo.driver.BadInput;
+import org.rondo.driver.corpus.Vocabulary;
+import org.rondo.kernels.Network;
+
+class ModelTest {
+    private static final Configuration CONF = new Configuration();
+    private static final ObjectMapper JSON = new ObjectMapper();
+    @TempDir Path temp;
+    private Path dir;
+
+    @BeforeEach void save() throws IOException {
+        dir = temp.resolve("my model");
+        model(1).save(hadoop(dir), CONF);
+    }
+
+    @Test void whatIsSavedIsLoadedToTheBit() throws IOException {
+        Model saved = model(1), loaded = load();
+        assertEquals(saved.network(), loaded.network());
+        assertArrayEquals(saved.parameters(), loaded.parameters());
+        assertEquals(saved.vocabulary().checksum(), loaded.vocabulary().checksum());
+        assertEquals("character", loaded.vocabulary().unit());
+        assertEquals(saved.provenance(), loaded.provenance());
+        assertTrue(Model.exists(hadoop(dir), CONF));
+        assertEquals(loaded.network(), Model.load(dir.toUri().toString(), CONF).network());
+    }
+
+    @Test void tensorsLieInTheFileByNameAndShape() throws IOException {
+        byte[] file = Files.readAllBytes(dir.resolve("model.safetensors"));
+        ByteBuffer buffer = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+        int header = Math.toIntExact(buffer.getLong());
+        JsonNode tensors = JSON.readTree(new String(file, 8, header, StandardCharsets.UTF_8));
+        assertEquals("{\"format\":\"pt\"}", tensors.get("__metadata__").toString());
+        // vocab 3, embedding 2, hidden 1, layers 2
+        assertEquals("{\"dtype\":\"F32\",\"shape\":[3,2],\"data_offsets\":[0,24]}", tensors.get("embedding.weight").toString());
+        assertEquals("{\"dtype\":\"F32\",\"shape\":[4,2],\"data_offsets\":[24,56]}", tensors.get("weight_ih_l0").toString());
+        assertEquals("{\"dtype\":\"F32\",\"shape\":[4,1],\"data_offsets\":[56,72]}", tensors.get("weight_hh_l0").toString());
+        assertEquals("{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[72,88]}", tensors.get("bias_l0").toString());
+        assertEquals("{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[148,160]}", tensors.get("output.bias").toString());
+        assertEquals(8 + header + 4 * model(1).parameters().length, file.length);
+        for (int p = 0; p < model(1).parameters().length; p++) assertEquals(model(1).parameters()[p], buffer.getFloat(8 + header + 4 * p));
+    }
+
+    @Test void theSameParametersAreTheSameBytesWhateverTheProvenance() throws IOException {
+        Model other = new Model(model(1).network(), model(1).parameters(), vocabulary(), JSON.createObjectNode().put("date", "another"));
+        other.save(hadoop(temp.resolve("other")), CONF);
+        assertEquals(-1, Files.mismatch(dir.resolve("model.safetensors"), temp.resolve("other/model.safetensors")));
+        assertEquals(-1, Files.mismatch(dir.resolve("vocabulary.txt"), temp.resolve("other/vocabulary.txt")));
+    }
+
+    @Test void theJsonSaysWhatSha256sumSays() throws Exception {
+        JsonNode json = JSON.readTree(dir.resolve("model.json").toFile());
+        assertEquals("{\"task\":\"language-model\",\"unit\":\"character\",\"vocab\":3,\"embedding\":2,\"hidden\":1,\"layers\":2}", json.get("architecture").toString());
+        for (String name : List.of("model.safetensors", "vocabulary.txt")) {
+            byte[] bytes = Files.readAllBytes(dir.resolve(name));
+            assertEquals(bytes.length, json.get("files").get(name).get("length").asInt());
+            assertEquals(HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes)), json.get("files").get(name).get("sha256").asText());
+        }
+    }
+
+    @Test void onlyThreeFilesAreLeft() throws IOException {
+        try (Stream<Path> files = Files.list(dir)) {
+            assertEquals(List.of("model.json", "model.safetensors", "vocabulary.txt"), files.map(p -> p.getFileName().toString()).sorted().toList());
+        }
+    }
+
+    @Test void anotherModelReplacesIt() {
+        model(5).save(hadoop(dir), CONF);
+        assertArrayEquals(model(5).parameters(), load().parameters());
+    }
+
+    @Test void aSaveThatFailsLeavesNoModelRatherThanAMixture() throws IOException {
+        Files.delete(dir.resolve("vocabulary.txt"));
+        Files.createDirectory(dir.resolve("vocabulary.txt"));       // cannot be written
+        Files.writeString(dir.resolve("vocabulary.txt/x"), "");
+        assertTrue(assertThrows(RuntimeException.class, () -> model(5).save(hadoop(dir), CONF)).getMessage().startsWith("cannot write the model to " + dir));
+        assertFalse(Model.exists(hadoop(dir), CONF));
+    }
+
+    @Test void aDirectoryThatIsMissingIsNamed() {
+        Path none = temp.resolve("none");
+        assertEquals("there is no directory file:" + none + ", expected a model; give the --output of a training",
+                assertThrows(BadInput.class, () -> Model.load(none.toString(), CONF)).getMessage());
+        assertFalse(Model.exists(hadoop(none), CONF));
+        assertTrue(assertThrows(BadInput.class, () -> Model.load("nowhere://x/y", CONF)).getMessage().startsWith("cannot read a model from 'nowhere://x/y': No FileSystem"));
+    }
+
+    @Test void aFileThatIsMissingIsNamed() throws IOException {
+        Files.move(dir.resolve("model.safetensors"), dir.resolve("elsewhere"));
+        assertEquals("file:" + dir + "/model.safetensors is missing; copy the whole directory again", refused());
+        Files.delete(dir.resolve("vocabulary.txt"));
+        assertEquals("file:" + dir + "/vocabulary.txt is missing; copy the whole directory again", refused());
+        Files.delete(dir.resolve("model.json"));
+        assertEquals("file:" + dir + "/model.json is missing, so file:" + dir + " is not a whole model (it is written last); "
+                + "give the --output of a training that has finished, or finish this one", refused());
+    }
+
+    @Test void everyFlippedBitOfTensorsAndVocabularyIsFound() throws IOException {
+        for (String name : List.of("model.safetensors", "vocabulary.txt")) {
+            byte[] good = Files.readAllBytes(dir.resolve(name));
+            for (int bit = 0; bit < 8 * good.length; bit++) {
+                byte[] flipped = good.clone();
+                flipped[bit / 8] ^= 1 << bit % 8;
+                Files.write(dir.resolve(name), flipped);
+                String message = refused();
+                assertTrue(message.startsWith("sha256 of file:" + dir + "/" + name + " is ") && message.endsWith(
+                        ", expected " + sha256(good) + "; the file is damaged or was changed, copy or write it again"), message);
+            }
+            Files.write(dir.resolve(name), good);
+        }
+        load();
+    }
+
+    @Test void aFileCutOffOrGrownIsNamedWithItsLength() throws IOException {
+        for (String name : List.of("model.safetensors", "vocabulary.txt")) {
+            byte[] good = Files.readAllBytes(dir.resolve(name));
+            for (int length = 0; length < good.length; length++) {
+                Files.write(dir.resolve(name), Arrays.copyOf(good, length));
+                assertEquals("file:" + dir + "/" + name + " has " + length + " bytes, expected " + good.length + "; it is truncated, copy or write it again", refused());
+            }
+            Files.write(dir.resolve(name), Arrays.copyOf(good, good.length + 1));
+            assertEquals("file:" + dir + "/" + name + " has " + (good.length + 1) + " bytes, expected " + good.length + "; it is another file, copy or write it again", refused());
+            Files.write(dir.resolve(name), good);
+        }
+    }
+
+    @Test void aJsonThatIsCutOffIsNoModel() throws IOException {
+        byte[] good = Files.readAllBytes(dir.resolve("model.json"));
+        for (int length = 0; length < good.length - 1; length++) {
+            Files.write(dir.resolve("model.json"), Arrays.copyOf(good, length));
+            String message = refused();
+            assertTrue(message.startsWith("file:" + dir + "/model.json "), message);
+        }
+    }
+
+    @Test void aJsonThatSaysSomethingElseIsRefused() throws IOException {
+        assertEdited("\"format\" : 1", "\"format\" : 2", "file:" + dir + "/model.json has format 2, this version reads up to 1; use the version of Rondo that wrote it, or a newer one");
+        assertEdited("\"format\"", "\"former\"", "file:" + dir + "/model.json has no format, expected an integer from 1 to 1; it is not a model of Rondo");
+        assertEdited("language-model", "tagger", "task in file:" + dir + "/model.json is tagger, this version knows language-model; use the version of Rondo that wrote it");
+        assertEdited("\"unit\" : \"character\"", "\"unit\" : \"letter\"", "unit of file:" + dir + "/vocabulary.txt is 'letter', expected character or word");
+        assertEdited("\"vocab\" : 3", "\"vocab\" : 4", "file:" + dir + "/vocabulary.txt has 3 tokens, model.json says 4; copy the model again");
+        assertEdited("\"hidden\" : 1", "\"hidden\" : 0", "hidden in file:" + dir + "/model.json is 0, expected a positive integer; the file is damaged, copy the model again");
+        assertEdited("\"hidden\" : 1,", "", "hidden in file:" + dir + "/model.json is missing, expected a positive integer; the file is damaged, copy the model again");
+        assertEdited("\"hidden\" : 1", "\"hidden\" : 2", "file:" + dir + "/model.safetensors: weight_ih_l0 has shape [4, 2], expected [8, 2] for "
+                + new Network(3, 2, 2, 2) + "; copy the model again");
+        assertEdited("\"layers\" : 2", "\"layers\" : 1", "file:" + dir + "/model.safetensors has a tensor weight_ih_l1, which " + new Network(3, 2, 1, 1) + " has not; copy the model again");
+        assertEdited("\"vocabulary.txt\"", "\"vocabulary\"", "file:" + dir + "/model.json says no length and sha256 of vocabulary.txt; it is damaged, copy the model again");
+        String missing = edited("\"layers\" : 2", "\"layers\" : 3");
+        assertTrue(missing.startsWith("file:" + dir + "/model.safetensors lacks [") && missing.contains("bias_l2"), missing);
+    }
+
+    @Test void whatDoesNotFitTogetherIsNoModel() {
+        assertThrows(IllegalArgumentException.class, () -> new Model(new Network(3, 2, 1, 2), new float[3], vocabulary(), JSON.createObjectNode()));
+        Network wide = new Network(4, 2, 1, 2);
+        assertThrows(IllegalArgumentException.class, () -> new Model(wide, new float[wide.parameterCount()], vocabulary(), JSON.createObjectNode()));
+    }
+
+    private void assertEdited(String from, String to, String expected) throws IOException {
+        assertEquals(expected, edited(from, to));
+    }
+
+    private String edited(String from, String to) throws IOException {
+        String good = Files.readString(dir.resolve("model.json"));
+        assertTrue(good.contains(from), from);
+        Files.writeString(dir.resolve("model.json"), good.replaceFirst(java.util.regex.Pattern.quote(from), to));
+        try {
+            return refused();
+        } finally {
+            Files.writeString(dir.resolve("model.json"), good);
+        }
+    }
+
+    private String refused() {
+        return assertThrows(BadInput.class, this::load).getMessage();
+    }
+
+    private Model load() {
+        return Model.load(dir.toString(), CONF);
+    }
+
+    private static org.apache.hadoop.fs.Path hadoop(Path path) {
+        return new org.apache.hadoop.fs.Path(path.toString());
+    }
+
+    private static Model model(int seed) {
+        Network network = new Network(3, 2, 1, 2);
+        float[] parameters = new float[network.parameterCount()];
+        for (int p = 0; p < parameters.length; p++) parameters[p] = (p - 7) * seed / 3f;
+        ObjectNode provenance = JSON.createObjectNode().put("data", "file:/x").put("loss", 1.25);
+        try {
+            return new Model(network, parameters, vocabulary(), provenance);
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static Vocabulary vocabulary() throws IOException {
+        return Vocabulary.read(new ByteArrayInputStream("<unk>\n\\n\nä\n".getBytes(StandardCharsets.UTF_8)), "character", "test");
+    }
+
+    private static String sha256(byte[] bytes) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        } catch (java.security.NoSuchAlgorithmException e) {
+            throw new AssertionError(e);
+        }
+    }
+}
