@@ -48,7 +48,7 @@ class ModelTest {
         assertEquals("character", loaded.vocabulary().unit());
         assertEquals(saved.provenance(), loaded.provenance());
         assertTrue(Model.exists(hadoop(dir), CONF));
-        assertEquals(loaded.network(), Model.load(dir.toUri().toString(), CONF).network());
+        assertEquals(loaded.network(), Model.load("file:" + dir, CONF).network());
     }
 
     @Test void tensorsLieInTheFileByNameAndShape() throws IOException {
@@ -121,12 +121,12 @@ class ModelTest {
                 + "give the --output of a training that has finished, or finish this one", refused());
     }
 
-    @Test void everyFlippedBitOfTensorsAndVocabularyIsFound() throws IOException {
+    @Test void aFlippedBitAnywhereInTensorsOrVocabularyIsFound() throws IOException {
         for (String name : List.of("model.safetensors", "vocabulary.txt")) {
             byte[] good = Files.readAllBytes(dir.resolve(name));
-            for (int bit = 0; bit < 8 * good.length; bit++) {
+            for (int at = 0; at < good.length; at++) {
                 byte[] flipped = good.clone();
-                flipped[bit / 8] ^= 1 << bit % 8;
+                flipped[at] ^= 1 << at % 8;
                 Files.write(dir.resolve(name), flipped);
                 String message = refused();
                 assertTrue(message.startsWith("sha256 of file:" + dir + "/" + name + " is ") && message.endsWith(
