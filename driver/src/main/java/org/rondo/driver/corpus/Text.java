@@ -8,6 +8,7 @@ import java.nio.charset.CharsetDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.Comparator;
 import java.util.Iterator;
+import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -51,19 +52,22 @@ public final class Text {
      *              with _ or . are left out, as Hadoop does
      *  @throws BadInput if there is no such path, or no file with text in it */
     public static Text open(JavaSparkContext sc, String path) {
+        for (String silent : List.of("spark.files.ignoreCorruptFiles", "spark.files.ignoreMissingFiles"))
+            if (sc.getConf().getBoolean(silent, false)) throw new BadInput(silent + " is true: a file that cannot be read would be left out "
+                    + "without a word, and the model would be of other data than its provenance says; set it to false");
         try {
             Job job = Job.getInstance(sc.hadoopConfiguration());
             Configuration conf = job.getConfiguration();
             conf.unset("textinputformat.record.delimiter");                      // would change what a line is
             conf.unset("mapreduce.input.linerecordreader.line.maxlength");       // would drop longer lines without a word
-            Path found = find(path, conf);
-            FileInputFormat.setInputPaths(job, found);
+            Path qualified = new Path(path).getFileSystem(conf).makeQualified(new Path(path));
+            FileInputFormat.setInputPaths(job, glob(qualified, path, conf));
             FileInputFormat.setInputDirRecursive(job, true);
             var splits = (JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text>) sc.newAPIHadoopRDD(conf,
                     TextInputFormat.class, LongWritable.class, org.apache.hadoop.io.Text.class);
             if (countSplits(splits) == 0)
-                throw new BadInput("no text in " + found + ", expected at least one file that is not empty and whose name does not start with _ or .");
-            return new Text(sc, found.toString(), splits);
+                throw new BadInput("no text in " + qualified + ", expected at least one file that is not empty and whose name does not start with _ or .");
+            return new Text(sc, qualified.toString(), splits);
         } catch (IOException | IllegalArgumentException e) {
             throw new BadInput("cannot read '" + path + "': " + e.getMessage() + "; check the path and the file system's configuration", e);
         }
@@ -96,11 +100,9 @@ public final class Text {
                 .ifPresent(first -> { throw new BadInput(first.message); });
     }
 
-    private static Path find(String given, Configuration conf) throws IOException {
-        Path path = new Path(given);
+    private static Path glob(Path path, String given, Configuration conf) throws IOException {
         FileSystem fs = path.getFileSystem(conf);
-        path = fs.makeQualified(path);
-        if (fs.exists(path)) return new Path(path.toString().replaceAll("[*?\\[\\]{}\\\\]", "\\\\$0"));    // its name is no glob
+        if (fs.exists(path)) return new Path(path.toString().replaceAll("[*?\\[\\]{}\\\\]", "\\\\$0"));     // a name, and no glob
         FileStatus[] matches = fs.globStatus(path);
         if (matches == null) throw new BadInput("there is no " + path + " (given as '" + given + "'), expected a file, a folder or a glob; check the path");
         if (matches.length == 0) throw new BadInput("nothing matches " + path + " (given as '" + given + "'), expected at least one file; check the glob");

@@ -274,6 +274,13 @@ class CheckpointsTest {
         }
     }
 
+    @Test void localFilesCanBeSyncedToTheDisk() throws IOException {
+        Folder folder = new Folder(new org.apache.hadoop.fs.Path(dir.toString()), new Configuration());
+        try (FSDataOutputStream out = folder.fs.create(new org.apache.hadoop.fs.Path(folder.path, "x"))) {
+            assertTrue(out.hasCapability("hsync"));
+        }
+    }
+
     @Test void deletingLeavesNothing() {
         checkpoints.write(checkpoint(1));
         checkpoints.delete();

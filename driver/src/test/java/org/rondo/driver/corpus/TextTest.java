@@ -76,6 +76,22 @@ class TextTest {
         assertEquals(List.of("4"), lines(dir.resolve("d [2], {3}")));
     }
 
+    @Test void thePathIsReportedAsItIsNamed() throws IOException {
+        assertEquals("file:" + dir + "/{1}.txt", Text.open(sc, write("{1}.txt", "1\n").toString()).path());
+    }
+
+    @Test void sparkMayNotLeaveOutFilesWithoutAWord() throws IOException {
+        Path file = write("a.txt", "1\n");
+        for (String key : List.of("spark.files.ignoreCorruptFiles", "spark.files.ignoreMissingFiles")) {
+            sc.sc().conf().set(key, "true");
+            try {
+                assertTrue(refused(file).startsWith(key + " is true: "), refused(file));
+            } finally {
+                sc.sc().conf().remove(key);
+            }
+        }
+    }
+
     @Test void aHundredSmallFilesAreFewTasksInTheOrderOfTheirNames() throws IOException {
         List<String> expected = new ArrayList<>();
         for (int n = 0; n < 100; n++) {
