@@ -71,15 +71,16 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
      *  Overwrites gates by their gradients; writes dWx, dWh, db, and dx where it is not null. */
     public abstract void lstmBackward(Layout.Lstm l);
 
-    /** z = W x + b, turned into probabilities in place; loss[n] = -log z[n][targets[n]], 0 where targets[n] is negative.
+    /** z = W x + b and p = softmax(z) (9); loss[n] = -log p[n][targets[n]], 0 where targets[n] is negative. Whether z or p is
+     *  kept until {@link #softmaxBackward} is the kernel's affair.
      *  @param targets seqLen*batch, each below vocab; negative: this token does not count. Null: probabilities only */
     public abstract void softmaxForward(Layout.Softmax s, int[] targets);
 
-    /** Backward from the loss times {@code scale}: z becomes scale * (z - onehot(target)), 0 where a token does not count;
-     *  writes dW, db and dx. */
+    /** Backward from the loss times {@code scale} (10): z becomes dz = scale * (p - onehot(target)), 0 where a token does not
+     *  count; writes dW, db and dx. */
     public abstract void softmaxBackward(Layout.Softmax s, int[] targets, float scale);
 
-    /** Copies the probabilities of one token out of their panels.
+    /** The probabilities of one token, after {@link #softmaxForward}.
      *  @param into vocab floats */
     public abstract void readProbabilities(Layout.Softmax s, int row, float[] into);
 

@@ -32,7 +32,9 @@ final class Provenance {
         identity.put("vocabulary", corpus.vocabulary().checksum());
         identity.put("tokens", "" + corpus.training().count());
         identity.put("validation tokens", "" + (corpus.validation() == null ? 0 : corpus.validation().count()));
-        facts.put("trainingTokens", corpus.training().count()).put("parameters", plan.network().parameterCount());
+        facts.put("parameters", plan.network().parameterCount());
+        facts.putObject("data").put("input", settings.get(Setting.INPUT)).put("tokens", corpus.training().count())
+                .put("heldOut", corpus.validation() == null ? 0 : corpus.validation().count()).put("unknown", corpus.training().unknown());
         facts.set("settings", new ObjectMapper().valueToTree(settings.all()));
         facts.set("versions", versions(sc));
     }

@@ -1,6 +1,8 @@
 package org.rondo.driver.rounds;
 
 import java.io.Serializable;
+import java.util.Arrays;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
@@ -46,7 +48,8 @@ final class Rounds implements AutoCloseable {
         }
     }
 
-    /** What a round made, and what there is to say of it. */
+    /** What a round made, and what there is to say of it.
+     *  @param kernel what ran; more than one where executors differ, and then another cluster may give other bits */
     record Outcome(TrainingState state, double loss, long tokens, double gradientNorm, String kernel) { }
 
     Rounds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings) {
@@ -90,7 +93,7 @@ final class Rounds implements AutoCloseable {
         }
         float[][] model = plan.averagesGradients() ? step(state.model(), mean[0], stretch) : mean;
         TrainingState next = new TrainingState(state.round() + 1, model, carried, state.learningRate(), state.loss() + loss, state.tokens() + tokens);
-        return new Outcome(next, loss, tokens, norm, results[0].kernel);
+        return new Outcome(next, loss, tokens, norm, Arrays.stream(results).map(r -> r.kernel).distinct().sorted().collect(Collectors.joining(", ")));
     }
 
     /** One exact step of the optimiser on the mean gradient. */
