@@ -4,6 +4,9 @@ import java.io.PrintStream;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import org.apache.logging.log4j.Level;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.core.config.Configurator;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.BadInput;
@@ -18,14 +21,17 @@ import scala.Tuple2;
  *  and then the stack trace. */
 public final class Rondo {
     static final int DONE = 0, FAILED = 1, BAD_INPUT = 2;
+    private static volatile boolean interrupted;
 
     private Rondo() { }
 
     public static void main(String[] args) {
         SparkConf conf = new SparkConf();
-        int code = run(args, conf, Console.standard());
         // In cluster mode the JVM is the application master's, which reports the failure and ends by itself.
-        if (!conf.get("spark.submit.deployMode", "client").equals("cluster")) System.exit(code);
+        boolean own = !conf.get("spark.submit.deployMode", "client").equals("cluster");
+        if (own) Runtime.getRuntime().addShutdownHook(new Thread(Rondo::quiet));
+        int code = run(args, conf, Console.standard());
+        if (own) System.exit(code);
         if (code != DONE) throw new IllegalStateException("the job ended with exit code " + code + "; the line above says why");
     }
 
@@ -66,7 +72,17 @@ public final class Rondo {
         return entries;
     }
 
-    private static int report(Throwable failure, boolean debug, PrintStream err) {
+    /** On Ctrl-C Spark stops under the job's feet, and would say so for every task. */
+    private static void quiet() {
+        interrupted = true;
+        Configurator.setAllLevels(LogManager.ROOT_LOGGER_NAME, Level.OFF);
+    }
+
+    static int report(Throwable failure, boolean debug, PrintStream err) {
+        if (interrupted) {
+            err.println("rondo: interrupted; the same command resumes from the last checkpoint, if there is one");
+            return FAILED;
+        }
         Throwable user = badInput(failure);
         if (user != null) {
             err.println("rondo: " + user.getMessage());

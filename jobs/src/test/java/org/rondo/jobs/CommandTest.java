@@ -1,0 +1,89 @@
+package org.rondo.jobs;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.rondo.driver.BadInput;
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class CommandTest {
+    private static Command parse(String... args) {
+        return Command.parse(args, 100);
+    }
+
+    static Stream<Job> jobs() {
+        return Job.ALL.stream();
+    }
+
+    @Test void optionsTakeTheirValueWithAnEqualsSignOrWithout() {
+        Command command = parse("train", "--hidden", "7", "--input=a b", "--overwrite");
+        assertEquals("train", command.job().name());
+        assertEquals(Map.of("hidden", "7", "input", "a b", "overwrite", "true"), command.options());
+    }
+
+    @Test void valuesAreTakenAsTheyAre() {
+        assertEquals("@file", parse("generate", "--prompt", "@file").options().get("prompt"), "no file is read");
+        assertEquals("", parse("generate", "--prompt", "").options().get("prompt"));
+        assertEquals("${x} %s", parse("generate", "--prompt", "${x} %s").options().get("prompt"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            trian                     | the nearest is train
+            train --hiden 3           | the nearest is --hidden
+            train --learning-rate=1   | the nearest is --learningRate
+            evaluate --mdel x         | the nearest is --model
+            train --hidden 3 extra    | unexpected argument 'extra'
+            train --hidden            | --hidden
+            train --hidden 3 --hidden 4 | given twice
+            train --seed 3 --seed=3   | given twice""")
+    void whatCannotBeReadIsNamed(String line, String expected) {
+        String message = assertThrows(BadInput.class, () -> parse(line.split(" "))).getMessage();
+        assertTrue(message.contains(expected), message);
+    }
+
+    @ParameterizedTest @MethodSource("jobs")
+    void helpHasEverySettingOfTheJobAndNoOther(Job job) {
+        List<String> words = Arrays.asList(parse(job.name(), "--help").help().split("[\\s=\\[]+"));
+        for (Setting<?> setting : Setting.ALL)
+            assertEquals(job.settings().contains(setting), words.contains("--" + setting.key()), "--" + setting.key() + " in the help of " + job.name());
+    }
+
+    @Test void helpOfRondoHasEveryJob() {
+        String help = parse("--help").help();
+        Job.names().forEach(name -> assertTrue(help.contains(" " + name + " "), name));
+    }
+
+    @Test void everySettingBelongsToAJob() {
+        var used = jobs().flatMap(job -> job.settings().stream()).collect(Collectors.toSet());
+        for (Setting<?> setting : Setting.ALL) assertTrue(used.contains(setting), setting.key());
+    }
+
+    @ParameterizedTest @MethodSource("jobs")
+    void noSettingIsListedTwice(Job job) {
+        assertEquals(job.settings().stream().distinct().count(), job.settings().size());
+    }
+
+    @ParameterizedTest @MethodSource("jobs")
+    void defaultsOfAJobAreInRange(Job job) {
+        job.defaults().forEach((setting, value) -> Settings.of(Map.of(setting.key(), value)));
+    }
+
+    @Test void anOptionWinsOverTheConfiguration() {
+        Settings settings = Settings.of(Map.of("spark.rondo.hidden", "3", "spark.rondo.layers", "5", "spark.master", "local"),
+                parse("train", "--hidden", "4").options());
+        assertEquals(4, settings.get(Setting.HIDDEN));
+        assertEquals(5, settings.get(Setting.LAYERS));
+    }
+}

@@ -1,0 +1,89 @@
+package org.rondo.jobs;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.rondo.driver.Settings;
+import org.rondo.driver.rounds.Plan;
+import org.rondo.driver.rounds.Progress;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class ReportTest {
+    private static final long SECOND = 1_000_000_000;
+    private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    private final PrintStream err = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+    private long now;
+
+    private List<String> lines() {
+        return bytes.toString(StandardCharsets.UTF_8).lines().toList();
+    }
+
+    @Test void withoutATerminalALineComesEveryFewSeconds() {
+        try (Display display = new Display.Lines(err, 100, () -> now)) {
+            for (int done = 1; done <= 20; done++) {
+                now += SECOND;
+                display.step(done, "loss " + done);
+            }
+        }
+        assertEquals(List.of("round 5/100 (5 %)  loss 5  1m 35s left", "round 10/100 (10 %)  loss 10  1m 30s left",
+                "round 15/100 (15 %)  loss 15  1m 25s left", "round 20/100 (20 %)  loss 20  1m 20s left"), lines());
+    }
+
+    @Test void timeLeftCountsOnlyTheRoundsOfThisRun() {
+        try (Display display = new Display.Lines(err, 100, () -> now)) {
+            for (int done = 91; done <= 95; done++) {
+                now += SECOND;
+                display.step(done, "resumed");
+            }
+        }
+        assertEquals(List.of("round 95/100 (95 %)  resumed  5s left"), lines());
+    }
+
+    @Test void withoutATerminalNothingMovesTheCursor() {
+        train(new Console(err, err, 0));
+        assertTrue(lines().stream().noneMatch(line -> line.contains("\r") || line.contains("\033")), lines().toString());
+    }
+
+    @Test void onATerminalABarIsRedrawnInOneLine() {
+        train(new Console(err, err, 90));
+        String all = bytes.toString(StandardCharsets.UTF_8);
+        assertTrue(all.contains("\r\033[K"), all);
+        for (String drawn : all.split("\r\033\\[K|\n")) assertTrue(drawn.startsWith("epoch") || drawn.length() < 140, drawn);
+    }
+
+    @Test void theSummaryHasTheLastValidationAndTheBest() {
+        String summary = train(new Console(err, err, 0)).summary("models/x");
+        assertTrue(summary.contains("validation  0.6931 nats per character, perplexity 2.00, 1.000 bits per character (best after epoch 1: 0.5000)"), summary);
+        assertTrue(summary.contains("trained 2 epochs") && summary.contains(" 1,000 tokens/s") && summary.contains("models/x"), summary);
+    }
+
+    @Test void nothingHeldOutIsNotShownAsANumber() {
+        Report report = new Report(new Console(err, err, 0), "word");
+        report.begin(plan(), 0);
+        report.round(new Progress.Round(0, 1, 1.0, 1.0, 0.1, 100, 0.1));
+        report.epoch(1, 1.0, Double.NaN, null);
+        report.close();
+        assertFalse((lines() + report.summary("m")).contains("NaN"), lines() + report.summary("m"));
+        assertFalse(report.summary("m").contains("bits per character"), "words have no bits per character");
+    }
+
+    private static Plan plan() {
+        return Plan.of(Settings.of(Map.of("epochs", "2", "batch", "1", "seqLen", "10", "hidden", "3")), 5, 101);
+    }
+
+    private Report train(Console console) {
+        Report report = new Report(console, "character");
+        report.begin(plan(), 0);
+        for (int round = 0; round < 20; round++) report.round(new Progress.Round(round, 1 + round / 10, 1.0, 1.0, 0.1, 10, 0.01));
+        report.epoch(1, 1.0, 0.5, null);
+        report.epoch(2, 0.9, Math.log(2), null);
+        report.close();
+        return report;
+    }
+}

@@ -1,0 +1,149 @@
+package org.rondo.jobs;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkException;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.rondo.driver.BadInput;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+/** Jobs in this JVM, on a text of a few lines: results, errors and exit codes. */
+class RondoTest {
+    private static final String SMALL = " --hidden 8 --layers 1 --embedding 4 --batch 2 --seqLen 8 --epochs 2 --seed 3";
+
+    @TempDir static Path folder;
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream(), err = new ByteArrayOutputStream();
+
+    @BeforeAll static void texts() throws IOException {
+        Files.writeString(folder.resolve("text"), "the quick brown fox jumps over the lazy dog\n".repeat(20));
+        Files.writeString(folder.resolve("empty"), "");
+        Files.writeString(folder.resolve("short"), "short\n");
+        Files.write(folder.resolve("latin1"), "caf\u00e9\n".repeat(100).getBytes(StandardCharsets.ISO_8859_1));
+        Files.createDirectories(folder.resolve("full"));
+        Files.writeString(folder.resolve("full/letter"), "mine");
+        Files.writeString(folder.resolve("file"), "mine");
+    }
+
+    private int run(String line) {
+        out.reset();
+        err.reset();
+        SparkConf conf = new SparkConf(false).setMaster("local[2]").set("spark.ui.enabled", "false").set("spark.driver.host", "localhost");
+        return Rondo.run(line.replace("DIR", folder.toString()).split(" +"), conf, new Console(print(out), print(err), 0));
+    }
+
+    private static PrintStream print(ByteArrayOutputStream bytes) {
+        return new PrintStream(bytes, true, StandardCharsets.UTF_8);
+    }
+
+    private String out() {
+        return out.toString(StandardCharsets.UTF_8);
+    }
+
+    private String err() {
+        return err.toString(StandardCharsets.UTF_8);
+    }
+
+    static Stream<Arguments> badInput() {
+        String train = "train --output DIR/model-of-bad-input" + SMALL + " --input ";
+        return Stream.of(
+                arguments(train + "DIR/nowhere", "nowhere"),
+                arguments(train + "DIR/none*", "none*"),
+                arguments(train + "DIR/empty", "empty"),
+                arguments(train + "DIR/short", "shards"),
+                arguments(train + "DIR/latin1", "UTF-8"),
+                arguments(train + "DIR/text --validation DIR/nowhere", "nowhere"),
+                arguments(train + "DIR/text --validation 1.5", "1.5"),
+                arguments(train + "DIR/text --hiden 3", "--hidden"),
+                arguments(train + "DIR/text --dropout 1", "dropout"),
+                arguments("train --input DIR/text --output DIR/full", "--overwrite"),
+                arguments("train --input DIR/text --output DIR/file", "file"),
+                arguments("train --input DIR/text", "--output"),
+                arguments("evaluate --input DIR/text --model DIR/nowhere", "nowhere"),
+                arguments("generate --model DIR/full", "full"),
+                arguments("plan --input DIR/short", "shards"));
+    }
+
+    @ParameterizedTest @MethodSource("badInput")
+    void badInputIsOnePlainLineAndCode2(String line, String named) throws IOException {
+        assertEquals(Rondo.BAD_INPUT, run(line), err());
+        List<String> said = err().lines().toList();
+        String last = said.get(said.size() - 1);
+        assertTrue(last.startsWith("rondo: ") && last.contains(named), err());
+        assertFalse(err().contains("\tat "), "a stack trace: " + err());
+        assertEquals("", out());
+        assertEquals("mine", Files.readString(folder.resolve("full/letter")));
+        assertEquals("mine", Files.readString(folder.resolve("file")));
+    }
+
+    @Test void debugShowsTheStackTraceOfBadInput() {
+        assertEquals(Rondo.BAD_INPUT, run("evaluate --input DIR/text --model DIR/nowhere --debug"));
+        assertTrue(err().startsWith("rondo: ") && err().contains("\tat org.rondo."), err());
+    }
+
+    @Test void aTextIsLearntMeasuredAndContinued() throws IOException {
+        assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/model --validation 0.2" + SMALL), err());
+        assertTrue(err().contains("epoch 2/2") && err().contains("bits per character"), err());
+        assertTrue(out().contains("model       " + folder.resolve("model")), out());
+
+        assertEquals(Rondo.DONE, run("evaluate --input DIR/text --model DIR/model"), err());
+        assertTrue(out().contains("perplexity") && out().contains("bits per character"), out());
+
+        assertEquals(Rondo.DONE, run("generate --model DIR/model --prompt the --length 40 --seed 5"), err());
+        String first = out();
+        assertTrue(first.startsWith("the"), first);
+        run("generate --model DIR/model --prompt the --length 40 --seed 5");
+        assertEquals(first, out(), "the same seed, the same text");
+
+        assertEquals(Rondo.BAD_INPUT, run("train --input DIR/text --output DIR/model" + SMALL), "a model is not overwritten");
+        assertTrue(err().contains("--overwrite"), err());
+        assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/model --overwrite" + SMALL), err());
+    }
+
+    @Test void aFlippedBitInTheModelIsFound() throws IOException {
+        assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/flipped" + SMALL), err());
+        Path file = folder.resolve("flipped/model.safetensors");
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(file, bytes);
+        assertEquals(Rondo.BAD_INPUT, run("evaluate --input DIR/text --model DIR/flipped"), err());
+        Files.write(file, java.util.Arrays.copyOf(bytes, bytes.length / 2));
+        assertEquals(Rondo.BAD_INPUT, run("generate --model DIR/flipped"), err());
+    }
+
+    @Test void planSaysWhatTheExecutorsNeed() {
+        assertEquals(Rondo.DONE, run("plan --input DIR/text --shards 2 --batch 2 --seqLen 8"), err());
+        List<String> lines = new ArrayList<>(out().lines().toList());
+        assertTrue(lines.get(lines.size() - 1).matches("  --conf spark\\.executor\\.memoryOverhead=[0-9]+m"), out());
+        assertTrue(out().contains("2, each of 2 streams"), out());
+    }
+
+    @Test void badInputIsFoundUnderWhatSparkWrapsAroundIt() {
+        int code = Rondo.report(new RuntimeException(new SparkException("Job aborted\nby a task", new BadInput("mend this"))), false, print(err));
+        assertEquals(Rondo.BAD_INPUT, code);
+        assertEquals("rondo: mend this" + System.lineSeparator(), err());
+    }
+
+    @Test void aFailureIsOneLineAndThenTheStackTrace() {
+        assertEquals(Rondo.FAILED, Rondo.report(new SparkException("Job aborted\nby a task", new IOException("disk full\nof what")), false, print(err)));
+        List<String> lines = err().lines().toList();
+        assertEquals("rondo: failed: java.io.IOException: disk full (in: org.apache.spark.SparkException: Job aborted)", lines.get(0));
+        assertTrue(lines.stream().anyMatch(line -> line.startsWith("\tat ")), err());
+    }
+}
