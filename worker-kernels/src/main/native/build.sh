@@ -26,6 +26,7 @@ library)
     case "$(uname -s)" in Darwin) system=macos ;; *) system=$(uname -s | tr '[:upper:]' '[:lower:]') ;; esac
     case "$(uname -m)" in amd64) machine=x86_64 ;; arm64) machine=aarch64 ;; *) machine=$(uname -m) ;; esac
     build=$target/native
+    mkdir -p "$build"
     JAVA_HOME=$java cmake -S "$source" -B "$build" -DRONDO_VERSION="$version" > "$target/native-configure.log" 2>&1 || {
         cat "$target/native-configure.log" >&2
         exit 1
