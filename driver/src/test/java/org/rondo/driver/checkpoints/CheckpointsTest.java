@@ -80,6 +80,21 @@ class CheckpointsTest {
         assertEquals(80, newest().orElseThrow().round());
     }
 
+    @Test void aDamagedNewerOneDoesNotCountForThoseThatAreKept() throws IOException {
+        Checkpoints one = new Checkpoints(checkpoints.directory(), new Configuration(), 1);
+        checkpoints.write(checkpoint(100));
+        checkpoints.write(checkpoint(120));
+        byte[] state = Files.readAllBytes(file(120, "state.safetensors"));
+        state[state.length - 1] ^= 1;
+        Files.write(file(120, "state.safetensors"), state);
+        one.write(checkpoint(110));         // training went on from 100
+        assertEquals(List.of("round-00000110", "round-00000120"), directories());
+        assertEquals(110, newest().orElseThrow().round());
+        one.write(checkpoint(120));
+        assertEquals(List.of("round-00000120"), directories());
+        assertEquals(120, newest().orElseThrow().round());
+    }
+
     @Test void numbersBeyondEightDigitsAreTheNewest() {
         checkpoints.write(checkpoint(99_999_999));
         checkpoints.write(checkpoint(100_000_000));

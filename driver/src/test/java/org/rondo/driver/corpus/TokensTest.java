@@ -32,7 +32,7 @@ import org.rondo.kernels.Shard;
 import org.rondo.kernels.Window;
 
 class TokensTest {
-    private static final Map<String, String> SMALL_SPLITS = Map.of("spark.hadoop.mapreduce.input.fileinputformat.split.maxsize", "97");
+    private static final Map<String, String> SMALL_SPLITS = Map.of("spark.hadoop.mapreduce.input.fileinputformat.split.maxsize", "301");
     private static final Map<String, String> KRYO = Map.of("spark.serializer", "org.apache.spark.serializer.KryoSerializer",
             "spark.hadoop.mapreduce.input.fileinputformat.split.maxsize", "1009", "spark.rdd.compress", "true");
     @TempDir static Path dir;
