@@ -80,15 +80,9 @@ void adam(float* parameters, const float* gradients, float* m, float* v, long co
     });
 }
 
-void rowsToPanel(const float* rows, long columns, float* panel) {
-    for (long k = 0; k < columns; k++)
-        for (long j = 0; j < PANEL; j++) panel[k * PANEL + j] = rows[j * columns + k];
-}
+void rowsToPanel(const float* rows, long columns, float* panel) { transpose(rows, columns, PANEL, columns, panel, PANEL); }
 
-void panelToRows(const float* panel, long columns, float* rows) {
-    for (long k = 0; k < columns; k++)
-        for (long j = 0; j < PANEL; j++) rows[j * columns + k] = panel[k * PANEL + j];
-}
+void panelToRows(const float* panel, long columns, float* rows) { transpose(panel, PANEL, columns, PANEL, rows, columns); }
 
 double fmaPeak(long iterations, float* sink) {
     V x[TILE][4], a = broadcast(0.999f), b = broadcast(0.001f);

@@ -107,8 +107,7 @@ void multiply(bool add, long rows, long columns, const Left& A, const float* B, 
     });
 }
 
-// The transpose of `rows` rows of A as a left operand: in tiles of M of A's columns, [rows][M] each. Writes up to 15 floats
-// beyond rows * columns.
+// The transpose of `rows` rows of A as a left operand: in tiles of M of A's columns, [rows][M] each.
 inline Packed pack(long rows, const Rows& A, float* into) {
     forEachTile(A.columns, [&](long first, auto size) {
         constexpr long M = decltype(size)::value;
@@ -119,27 +118,33 @@ inline Packed pack(long rows, const Rows& A, float* into) {
     return {into, rows};
 }
 
-// B^T of a panel's 64 x 64 block: to[j][k] = from[k][j]; both have rows of 64 floats.
-inline void transposeBlock(const float* from, long rows, float* to) {
-    typedef float V4 __attribute__((vector_size(16), aligned(4), may_alias));
-    for (long k = 0; k + 4 <= rows; k += 4)
-        for (long j = 0; j < PANEL; j += 4) {
+// to[j][k] = from[k][j] for `rows` rows of `columns` floats.
+inline void transpose(const float* from, long fromStride, long rows, long columns, float* to, long toStride) {
+    typedef float V4 __attribute__((vector_size(16)));
+    typedef float Unaligned4 __attribute__((vector_size(16), aligned(4), may_alias));
+    const long wholeRows = rows / 4 * 4, wholeColumns = columns / 4 * 4;
+    for (long k = 0; k < wholeRows; k += 4)
+        for (long j = 0; j < wholeColumns; j += 4) {
             V4 r[4];
-            RONDO_UNROLL for (long i = 0; i < 4; i++) r[i] = *reinterpret_cast<const V4*>(from + (k + i) * PANEL + j);
-            RONDO_UNROLL for (long i = 0; i < 4; i++) *reinterpret_cast<V4*>(to + (j + i) * PANEL + k) = V4{r[0][i], r[1][i], r[2][i], r[3][i]};
+            RONDO_UNROLL for (long i = 0; i < 4; i++) r[i] = *reinterpret_cast<const Unaligned4*>(from + (k + i) * fromStride + j);
+            V4 a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+            V4 c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7), d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+            V4 t[4] = {__builtin_shufflevector(a, b, 0, 1, 4, 5), __builtin_shufflevector(a, b, 2, 3, 6, 7),
+                       __builtin_shufflevector(c, d, 0, 1, 4, 5), __builtin_shufflevector(c, d, 2, 3, 6, 7)};
+            RONDO_UNROLL for (long i = 0; i < 4; i++) *reinterpret_cast<Unaligned4*>(to + (j + i) * toStride + k) = t[i];
         }
-    for (long k = rows / 4 * 4; k < rows; k++)
-        for (long j = 0; j < PANEL; j++) to[j * PANEL + k] = from[k * PANEL + j];
+    for (long k = 0; k < rows; k++)
+        for (long j = k < wholeRows ? wholeColumns : 0; j < columns; j++) to[j * toStride + k] = from[k * fromStride + j];
 }
 
 // Weights in panels, [panels][inputs][64], transposed: [inputs/64 panels][panels*64][64], zero where there are no inputs.
-inline void transpose(const float* weights, long panels_, long inputs, float* to) {
+inline void transposeWeights(const float* weights, long count, long inputs, float* to) {
     for (long q = 0; q < panels(inputs); q++) {
-        long rows = inputs - q * PANEL < PANEL ? inputs - q * PANEL : PANEL;
-        for (long p = 0; p < panels_; p++, to += PANEL * PANEL) {
+        const long rows = inputs - q * PANEL < PANEL ? inputs - q * PANEL : PANEL;
+        for (long p = 0; p < count; p++, to += PANEL * PANEL) {
             if (rows < PANEL)
                 for (long e = 0; e < PANEL * PANEL; e += W) store(to + e, V{});
-            transposeBlock(weights + (p * inputs + q * PANEL) * PANEL, rows, to);
+            transpose(weights + (p * inputs + q * PANEL) * PANEL, PANEL, rows, PANEL, to, PANEL);
         }
     }
 }

@@ -68,12 +68,12 @@ static void gateGradients(const Lstm& l, long t) {
         }
 }
 
-// out (+)= dG W for the rows from `first` on: W^T lies transposed in panels.
-static void timesTransposed(const Lstm& l, bool add, long first, long rows, const float* transposed, long columns, float* out) {
-    const long n = l.seqLen * l.batch, G = panels(l.H, UNITS) * PANEL;
+// out (+)= dG W for rows of the window; W^T lies in panels.
+static void timesWeights(const Lstm& l, bool add, long first, long rows, const float* WT, long columns, float* out) {
+    const long G = panels(l.H, UNITS) * PANEL;
+    const Panels dG{l.gates + first * PANEL, l.seqLen * l.batch * PANEL, G};
     for (long q = 0; q < panels(columns); q++)
-        multiply(add, rows, columns - q * PANEL, Panels{l.gates + first * PANEL, n * PANEL, G},
-                 transposed + q * G * PANEL, out + first * stride(columns) + q * PANEL, stride(columns));
+        multiply(add, rows, columns - q * PANEL, dG, WT + q * G * PANEL, out + q * PANEL, stride(columns));
 }
 
 // dW = sum over the window of dG x^T, a block of rows at a time, so that the block of dG stays in the nearest cache.
@@ -87,13 +87,14 @@ static void weightGradient(const Lstm& l, const float* x, long inputs, float* pa
     }
 }
 
-// db = sum over `rows` rows of a panel.
-void columnSums(const float* panel, long rows, float* db) {
-    for (long j = 0; j < PANEL; j += W) {
-        V sum{};
-        for (long n = 0; n < rows; n++) sum += load(panel + n * PANEL + j);
-        store(db + j, sum);
-    }
+static void biasGradient(const Lstm& l) {
+    const long n = l.seqLen * l.batch;
+    for (long p = 0; p < panels(l.H, UNITS); p++)
+        forEachVector(PANEL, [&](long j) {
+            V sum{};
+            for (long row = 0; row < n; row++) sum += load(l.gates + (p * n + row) * PANEL + j);
+            store(l.db + p * PANEL + j, sum);
+        });
 }
 
 void lstmBackward(const Lstm& l) {
@@ -101,25 +102,19 @@ void lstmBackward(const Lstm& l) {
     float* WhT = l.scratch;
     float* WxT = WhT + panels(l.H) * P * PANEL * PANEL;
     float* packed = WxT + panels(l.I) * P * PANEL * PANEL;
-    transpose(l.Wh, P, l.H, WhT);
+    transposeWeights(l.Wh, P, l.H, WhT);
     for (long e = 0; e < l.batch * stride(l.H); e += W) store(l.dc + e, V{});
     for (long t = l.seqLen - 1; t >= 0; t--) {
         gateGradients(l, t);
-        if (t > 0) {
-            // (11): dG of step t, read as the left operand of the rows of dh one step earlier
-            const long G = P * PANEL, S = stride(l.H);
-            for (long q = 0; q < panels(l.H); q++)
-                multiply(true, l.batch, l.H - q * PANEL, Panels{l.gates + t * l.batch * PANEL, n * PANEL, G},
-                         WhT + q * G * PANEL, l.dh + (t - 1) * l.batch * S + q * PANEL, S);
-        }
+        if (t > 0) timesWeights(l, true, t * l.batch, l.batch, WhT, l.H, l.dh + (t - 1) * l.batch * stride(l.H));   // (11)
     }
     if (l.dx) {
-        transpose(l.Wx, P, l.I, WxT);
-        timesTransposed(l, false, 0, n, WxT, l.I, l.dx);                                       // (16)
+        transposeWeights(l.Wx, P, l.I, WxT);
+        timesWeights(l, false, 0, n, WxT, l.I, l.dx);                                          // (16)
     }
     weightGradient(l, l.x, l.I, packed, l.dWx);
     weightGradient(l, l.h, l.H, packed, l.dWh);
-    for (long p = 0; p < P; p++) columnSums(l.gates + p * n * PANEL, n, l.db + p * PANEL);
+    biasGradient(l);
 }
 
 }  // namespace rondo::RONDO_ISA

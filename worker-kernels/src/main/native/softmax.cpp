@@ -8,8 +8,6 @@
 
 namespace rondo::RONDO_ISA {
 
-void columnSums(const float* panel, long rows, float* db);
-
 // A row of s.sums. While z is computed: 16 running maxima and sums, one for each column modulo 16. Then: see kernel.h.
 constexpr long SUMS = 2 * UNITS;
 constexpr float LOWEST = -3.4e38f;   // finite, because -inf - -inf is NaN
@@ -73,16 +71,23 @@ void softmaxForward(const Softmax& s, const int32_t* targets) {
     }
 }
 
-// Logits of panel p become scale * (p - onehot(target)).
+// Logits of panel p become scale * (probability - onehot(target)); db their sums.
 static void logitGradients(const Softmax& s, const int32_t* targets, float scale, long p, float* z) {
+    float* db = s.db + p * PANEL;
+    forEachVector(columnsOf(s, p), [&](long v) { store(db + v, V{}); });
     for (long row = 0; row < s.seqLen * s.batch; row++, z += PANEL) {
         const float top = s.sums[row * SUMS], logSum = s.sums[row * SUMS + 1];
         const bool counts = targets[row] >= 0;
         forEachVector(columnsOf(s, p), [&](long v) {
-            store(z + v, counts ? scale * exp(load(z + v) - top - logSum) : V{});
+            V dz = counts ? scale * exp(load(z + v) - top - logSum) : V{};
+            store(z + v, dz);
+            store(db + v, load(db + v) + dz);
         });
         const long y = targets[row] - p * PANEL;
-        if (y >= 0 && y < PANEL) z[y] -= scale;                                                        // (10)
+        if (y >= 0 && y < PANEL) {
+            z[y] -= scale;                                                                             // (10)
+            db[y] -= scale;
+        }
     }
 }
 
@@ -93,9 +98,8 @@ void softmaxBackward(const Softmax& s, const int32_t* targets, float scale) {
     for (long p = 0; p < panels(s.vocab); p++) {
         float* dz = s.z + p * n * PANEL;
         logitGradients(s, targets, scale, p, dz);
-        columnSums(dz, n, s.db + p * PANEL);
         multiply(false, s.H, columnsOf(s, p), xT, dz, s.dW + p * s.H * PANEL, PANEL);
-        transpose(s.W + p * s.H * PANEL, 1, s.H, WT);
+        transposeWeights(s.W + p * s.H * PANEL, 1, s.H, WT);
         for (long q = 0; q < panels(s.H); q++)
             multiply(p > 0, n, s.H - q * PANEL, Rows{dz, PANEL, columnsOf(s, p)}, WT + q * PANEL * PANEL, s.dx + q * PANEL, S);
     }

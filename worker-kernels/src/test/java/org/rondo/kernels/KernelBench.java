@@ -1,5 +1,6 @@
 package org.rondo.kernels;
 
+import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,7 +10,7 @@ import org.rondo.kernels.Layout.Block;
 
 /** Training steps a second at the shapes of docs/benchmarks.md: embedding, layers, softmax, clipping, SGD. Prints a line for
  *  every shape and instruction set; the ceiling is measured right before and after, because other work on the machine moves
- *  both. Run on one core: {@code taskset -c 1 java -cp ... org.rondo.kernels.KernelBench [shape...]}. */
+ *  both. Time is this thread's processor time, so that what others take of the core does not count. Run on one core: {@code taskset -c 1 java -cp ... org.rondo.kernels.KernelBench [S1 ... avx512 ...]}. */
 final class KernelBench {
     private static final int REPETITIONS = 15;
 
@@ -24,8 +25,11 @@ final class KernelBench {
 
     public static void main(String[] args) {
         System.out.println("shape\tisa\ttokens_per_s\tgflops\tfma_peak_gflops\tshare_of_peak\tslowest_fastest_tokens_per_s");
-        for (String name : args.length > 0 ? List.of(args) : List.copyOf(SHAPES.keySet()))
-            for (String isa : NativeLibrary.instructionSets()) print(name, isa, SHAPES.get(name));
+        List<String> asked = List.of(args), shapes = List.copyOf(SHAPES.keySet());
+        for (String name : asked.stream().anyMatch(shapes::contains) ? asked : shapes)
+            for (String isa : NativeLibrary.instructionSets())
+                if (SHAPES.containsKey(name) && (asked.contains(isa) || NativeLibrary.instructionSets().stream().noneMatch(asked::contains)))
+                    print(name, isa, SHAPES.get(name));
     }
 
     private static void print(String name, String isa, Shape shape) {
@@ -50,13 +54,13 @@ final class KernelBench {
             double[] seconds = new double[REPETITIONS];
             double firstLoss = 0, lastLoss = 0;
             for (int i = -2; i < REPETITIONS; i++) {
-                long start = System.nanoTime();
+                long start = nanos();
                 lastLoss = network.forward(window, null);
                 network.backward(window, null);
                 optimizer.step(kernel, 1, 1);
                 network.carry();
                 if (i == -2) firstLoss = lastLoss;
-                if (i >= 0) seconds[i] = (System.nanoTime() - start) * 1e-9;
+                if (i >= 0) seconds[i] = (nanos() - start) * 1e-9;
             }
             if (!(lastLoss < firstLoss))
                 throw new AssertionError(isa + " does not learn: loss " + firstLoss + ", after " + (REPETITIONS + 2) + " steps on one window " + lastLoss);
@@ -70,11 +74,15 @@ final class KernelBench {
         long kernels = NativeLibrary.find(isa);
         double best = 0;
         for (int i = 0; i < 10; i++) {
-            long start = System.nanoTime();
+            long start = nanos();
             double flops = NativeLibrary.fmaPeak(kernels, 1_000_000);
-            best = Math.max(best, flops / (System.nanoTime() - start));
+            best = Math.max(best, flops / (nanos() - start));
         }
         return best;
+    }
+
+    private static long nanos() {
+        return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
     }
 
     private static Window randomWindow(Shape shape) {
