@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
  *  of their own, give the bits of an undisturbed local run. */
 class RecoveryIT {
     private static final Path SCRIPT = Path.of("../bin/rondo").toAbsolutePath().normalize();
-    private static final int ROUNDS = 150, SECONDS = 150;
+    private static final int SECONDS = 150;
 
     @TempDir Path folder;
 
@@ -41,7 +41,7 @@ class RecoveryIT {
             if (driver.isAlive()) kills++;
             driver.destroyForcibly().waitFor();
         }
-        assertEquals(3, kills, "a driver ended before it was killed; ROUNDS are too few for this machine");
+        assertEquals(3, kills, "a driver ended before it was killed; the text is too short for this machine");
         assertEquals(0, finish(start("local[2]", "killed")));
         assertTrue(Files.readString(folder.resolve("killed.log")).contains("resuming from"), "the last run did not resume");
         assertArrayEquals(model("whole"), model("killed"));
