@@ -30,6 +30,11 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
         };
     }
 
+    /** @throws IllegalArgumentException if {@link #open} could not open this kernel on this machine */
+    public static void check(String choice) {
+        open(choice, Layout.forScoring(new Network(1, 1, 1, 1), 1, 1)).close();
+    }
+
     /** What runs, for logs and provenance: {@code reference}, {@code native avx512}. */
     public abstract String description();
 

@@ -13,8 +13,8 @@ public final class NativeKernel extends Kernel {
     private final long memory;
 
     /** @param instructionSet one of {@link NativeLibrary#instructionSets()}, or {@code best}
-     *  @throws IllegalArgumentException if this machine does not have it
-     *  @throws IllegalStateException if the library cannot be loaded, or the memory not be had */
+     *  @throws IllegalArgumentException if this machine does not have it, or the library cannot be loaded
+     *  @throws IllegalStateException if the memory cannot be had */
     NativeKernel(Layout layout, String instructionSet) {
         super(layout);
         this.kernels = NativeLibrary.find(instructionSet);

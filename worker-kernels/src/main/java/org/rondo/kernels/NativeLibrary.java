@@ -40,7 +40,7 @@ public final class NativeLibrary {
     }
 
     /** The instruction sets that this library was built with and this processor has, best first.
-     *  @throws IllegalStateException if the library cannot be loaded; the message says all that was tried */
+     *  @throws IllegalArgumentException if the library cannot be loaded; the message says all that was tried */
     public static List<String> instructionSets() {
         requireLoaded();
         List<String> names = new ArrayList<>();
@@ -49,8 +49,8 @@ public final class NativeLibrary {
     }
 
     /** Address of the operations of an instruction set, {@code best} standing for the first available.
-     *  @throws IllegalArgumentException if this machine does not have it
-     *  @throws IllegalStateException if the library cannot be loaded; the message says all that was tried */
+     *  @throws IllegalArgumentException if this machine does not have it, or the library cannot be loaded: the message says all
+     *  that was tried */
     static long find(String instructionSet) {
         List<String> available = instructionSets();
         int index = instructionSet.equals("best") ? 0 : available.indexOf(instructionSet);
@@ -61,7 +61,7 @@ public final class NativeLibrary {
     }
 
     private static void requireLoaded() {
-        if (!isLoaded()) throw new IllegalStateException(Loaded.PROBLEM);
+        if (!isLoaded()) throw new IllegalArgumentException(Loaded.PROBLEM);
     }
 
     /** Loads the library at {@code override}, or else the one in {@code folder} of the jar.

@@ -2,10 +2,12 @@ package org.rondo.driver.rounds;
 
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Corpus;
 import org.rondo.driver.scoring.Evaluation;
+import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Shard;
 
 /** Trains a language model: the whole algorithm is {@link #train()}. The model is a function of data, plan and seed, whatever
@@ -24,6 +26,7 @@ public final class Trainer {
     /** Trains to the end of the plan, from the newest good checkpoint if the output directory has one, and writes the model.
      *  @throws org.rondo.driver.BadInput if the data or the output directory cannot be used, or training diverges */
     public Model train() {
+        if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));       // before the text is read, and not once a task
         Output output = Output.open(sc, settings, progress);
         try (Corpus corpus = Corpus.read(sc, settings)) {
             Plan plan = Plan.of(settings, corpus.vocabulary().size(), corpus.training().count());

@@ -36,6 +36,7 @@ public record Evaluation(long tokens, double nats, long characters, double unkno
 
     /** @param input a path on any Hadoop file system */
     public static Evaluation of(JavaSparkContext sc, Model model, String input, Settings settings) {
+        if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));
         try (Tokens tokens = Tokens.encode(Text.open(sc, input), model.vocabulary())) {
             return of(sc, model, tokens, settings);
         }
