@@ -1,5 +1,6 @@
 package org.rondo.jobs;
 
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -72,9 +73,10 @@ public final class Rondo {
         return entries;
     }
 
-    /** On Ctrl-C Spark stops under the job's feet, and would say so for every task. */
+    /** On Ctrl-C Spark stops under the job's feet, and would say so for every task. The job's own stream stays. */
     private static void quiet() {
         interrupted = true;
+        System.setErr(new PrintStream(OutputStream.nullOutputStream()));
         Configurator.setAllLevels(LogManager.ROOT_LOGGER_NAME, Level.OFF);
     }
 
