@@ -20,20 +20,25 @@ END
     exit 1
 fi
 
+# Output goes to a log, and to the screen only if the command fails.
+quietly() {
+    log=$1
+    shift
+    "$@" > "$log" 2>&1 || { cat "$log" >&2; exit 1; }
+}
+
 case "$1" in
 library)
-    version=$2 target=$3 java=$4
+    version=$2 target=$3 java=$4 build=$3/native
     case "$(uname -s)" in Darwin) system=macos ;; *) system=$(uname -s | tr '[:upper:]' '[:lower:]') ;; esac
     case "$(uname -m)" in amd64) machine=x86_64 ;; arm64) machine=aarch64 ;; *) machine=$(uname -m) ;; esac
-    build=$target/native
-    mkdir -p "$build"
-    JAVA_HOME=$java cmake -S "$source" -B "$build" -DRONDO_VERSION="$version" > "$target/native-configure.log" 2>&1 || {
-        cat "$target/native-configure.log" >&2
-        exit 1
-    }
-    cmake --build "$build" --parallel 2 --target rondo
+    mkdir -p "$target"
+    export JAVA_HOME="$java"
+    quietly "$build-configure.log" cmake -S "$source" -B "$build" -DRONDO_VERSION="$version"
+    quietly "$build-build.log" cmake --build "$build" --parallel 2 --target rondo
     resources=$target/classes/native
     mkdir -p "$resources/$system-$machine"
+    find "$resources" -name 'librondo-*' ! -name "librondo-$version.*" -exec rm {} +   # of an earlier version
     # Only what has changed is copied, so that an unchanged library leaves the jar unchanged.
     for library in "$build/librondo-$version".*; do
         cmp -s "$library" "$resources/$system-$machine/$(basename "$library")" || cp "$library" "$resources/$system-$machine/"
@@ -42,13 +47,10 @@ library)
     ;;
 test)
     build=$2/native-test
-    mkdir -p "$build"
-    cmake -S "$source" -B "$build" -DRONDO_JNI=OFF -DRONDO_SANITIZE=ON -DRONDO_TESTS="$source/../../test/native" > "$build.log" 2>&1 || {
-        cat "$build.log" >&2
-        exit 1
-    }
-    cmake --build "$build" --parallel 2
-    cd "$build" && ctest --output-on-failure
+    mkdir -p "$2"
+    quietly "$build-configure.log" cmake -S "$source" -B "$build" -DRONDO_JNI=OFF -DRONDO_SANITIZE=ON -DRONDO_TESTS="$source/../../test/native"
+    quietly "$build-build.log" cmake --build "$build" --parallel 2
+    cd "$build" && quietly "$build-run.log" ctest --output-on-failure
     ;;
 *)
     echo "build.sh $1: expected library or test" >&2

@@ -4,7 +4,8 @@
 // floats of one row of B, and M single floats of A. B is always a panel, [k][64], so it is read in the order in which it
 // lies. What a tile starts from and what happens to it at the end is given as two functions, so that a bias or the gates of
 // an LSTM are applied while the tile is still in registers. The method is Goto and van de Geijn, "Anatomy of
-// high-performance matrix multiplication", 2008, without their packing of B, because weights and gates lie packed already.
+// high-performance matrix multiplication", 2008, without their packing of B, because weights and gates lie packed already. B
+// streams from the second cache or the third; prefetching it by instructions made it slower on Zen 5.
 #pragma once
 #include "simd.h"
 

@@ -11,7 +11,6 @@
 //   z                  [vocab/64 panels][seqLen*batch][64]
 // The layout is the same for every instruction set, so a replica's bytes do not depend on where it ran.
 #pragma once
-#include <cstddef>
 #include <cstdint>
 
 namespace rondo {

@@ -9,8 +9,9 @@ import java.util.Random;
 import org.rondo.kernels.Layout.Block;
 
 /** Training steps a second at the shapes of docs/benchmarks.md: embedding, layers, softmax, clipping, SGD. Prints a line for
- *  every shape and instruction set; the ceiling is measured right before and after, because other work on the machine moves
- *  both. Time is this thread's processor time, so that what others take of the core does not count. Run on one core: {@code taskset -c 1 java -cp ... org.rondo.kernels.KernelBench [S1 ... avx512 ...]}. */
+ *  every shape and instruction set. The ceiling is measured right before and after, because other work on the machine moves
+ *  both; time is this thread's processor time, so that what others take of the core does not count. Run on one core:
+ *  {@code taskset -c 1 java -cp target/classes:target/test-classes org.rondo.kernels.KernelBench [S1 ... avx512 ...]}. */
 final class KernelBench {
     private static final int REPETITIONS = 15;
 
