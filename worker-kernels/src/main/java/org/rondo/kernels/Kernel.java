@@ -57,37 +57,65 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
     /** Sets all of {@code m} to zero. */
     public abstract void zero(Matrix m);
 
+    /** Copies {@code columns} columns of all rows of {@code from} to other columns of {@code to}, which has as many rows. */
+    public abstract void copyColumns(Matrix from, int fromColumn, Matrix to, int toColumn, int columns);
+
     /** out[n] = weight[ids[n]].
-     *  @param ids seqLen*batch, time-major, each in [0, vocab); the caller has checked them with {@link #checkIds} */
+     *  @param ids seqLen*batch, time-major, each in [0, vocab) */
     public abstract void embeddingForward(Layout.Embedding e, int[] ids);
 
     /** dWeight = 0, then dWeight[ids[n]] += dOut[n] for n ascending. */
     public abstract void embeddingBackward(Layout.Embedding e, int[] ids);
 
+    /** W of the head = weight of the embedding, in the head's own order: before {@link #denseForward} where they are tied. */
+    public abstract void tie(Layout.Embedding e, Layout.Dense d);
+
+    /** dWeight += dW: after {@link #embeddingBackward} where they are tied. */
+    public abstract void addTied(Layout.Embedding e, Layout.Dense d);
+
     /** to = from * mask / (1 - rate); element e = row*stride + col is kept where the word e % 4 of
      *  {@link Philox}(counter (e/4, layer, window, shard), key seed) is at least rate * 2^32. In place where to equals from;
-     *  the same call on a gradient is the backward pass. */
-    public abstract void dropout(Matrix from, Matrix to, double rate, Draw draw, int layer);
+     *  the same call on a gradient is the backward pass.
+     *  @param period rows after which the mask repeats: all of them, or batch for one mask a window (variational dropout, Gal
+     *                and Ghahramani 2016) */
+    public abstract void dropout(Matrix from, Matrix to, double rate, Draw draw, int layer, int period);
 
-    /** Equations (3) to (8) for steps 1..seqLen, from h and c of step 0. Leaves gates, c, tanh(c) and h. */
-    public abstract void lstmForward(Layout.Lstm l);
+    /** Equations (3) to (8), or (17), for all steps, from the state before the first. Leaves gates, c, tanh(c) and h.
+     *  @param lengths of the batch's sequences, each in [0, seqLen]: steps from there on leave the state as it is; null: all
+     *                 are seqLen */
+    public abstract void recurrentForward(Layout.Recurrent r, int[] lengths);
 
-    /** Backward through {@link #lstmForward}: reads dh (and adds to it what comes from later steps), starts from dc = 0.
-     *  Overwrites gates by their gradients; writes dWx, dWh, db, and dx where it is not null. */
-    public abstract void lstmBackward(Layout.Lstm l);
+    /** Backward through {@link #recurrentForward}: reads dh (and adds to it what comes from later steps), starts from dc = 0.
+     *  Overwrites gates by their gradients; writes dWx, dWh, db, dp, and dx where it is not null. */
+    public abstract void recurrentBackward(Layout.Recurrent r, int[] lengths);
 
-    /** z = W x + b and p = softmax(z) (9); loss[n] = -log p[n][targets[n]], 0 where targets[n] is negative. Whether z or p is
-     *  kept until {@link #softmaxBackward} is the kernel's affair.
-     *  @param targets seqLen*batch, each below vocab; negative: this token does not count. Null: probabilities only */
-    public abstract void softmaxForward(Layout.Softmax s, int[] targets);
+    /** z = W x + b (9). */
+    public abstract void denseForward(Layout.Dense d);
 
-    /** Backward from the loss times {@code scale} (10): z becomes dz = scale * (p - onehot(target)), 0 where a token does not
-     *  count; writes dW, db and dx. */
-    public abstract void softmaxBackward(Layout.Softmax s, int[] targets, float scale);
+    /** p = softmax(z); loss[n] = -log p[n][targets[n]], 0 where targets[n] is negative. Whether z or p is kept until
+     *  {@link #softmaxBackward} is the kernel's affair.
+     *  @param targets a row each, below outputs; negative: this row does not count. Null: probabilities only */
+    public abstract void softmaxForward(Layout.Dense d, int[] targets);
 
-    /** The probabilities of one token, after {@link #softmaxForward}.
-     *  @param into vocab floats */
-    public abstract void readProbabilities(Layout.Softmax s, int row, float[] into);
+    /** (10) for the loss times {@code scale}: z becomes dz = scale * (p - onehot(target)), 0 where a row does not count. */
+    public abstract void softmaxBackward(Layout.Dense d, int[] targets, float scale);
+
+    /** loss[n] = sum over outputs of (z - y)^2 / outputs (18), 0 where {@code counts[n]} is negative. */
+    public abstract void squaredForward(Layout.Dense d, int[] counts);
+
+    /** For the loss times {@code scale}: z becomes dz = scale * 2 (z - y) / outputs, 0 where a row does not count. */
+    public abstract void squaredBackward(Layout.Dense d, int[] counts, float scale);
+
+    /** From dz: writes dW, db and dx. */
+    public abstract void denseBackward(Layout.Dense d);
+
+    /** The probabilities of one row, after {@link #softmaxForward}.
+     *  @param into outputs floats */
+    public abstract void readProbabilities(Layout.Dense d, int row, float[] into);
+
+    /** z of one row, after {@link #denseForward} and before any backward.
+     *  @param into outputs floats */
+    public abstract void readOutputs(Layout.Dense d, int row, float[] into);
 
     /** Sum of all elements, in double precision, in a fixed order. */
     public abstract double sum(Matrix m);
@@ -95,14 +123,17 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
     /** Sum of the squares of all elements, in double precision, in a fixed order. */
     public abstract double sumOfSquares(Matrix m);
 
-    /** parameters -= learningRate * scale * gradients. */
-    public abstract void sgd(float learningRate, float scale);
+    /** parameters -= learningRate * g with g = scale * gradient; with momentum, as PyTorch has it, v = momentum * v + g (v = g
+     *  at the first step) in FIRST_MOMENT, and the step is v, or g + momentum * v for Nesterov's.
+     *  @param step 1 at the first update */
+    public abstract void sgd(float learningRate, float momentum, boolean nesterov, int step, float scale);
 
-    /** Adam (Kingma and Ba 2015) as PyTorch computes it, weight decay 0, with g = scale * gradient:
+    /** Adam (Kingma and Ba 2015) as PyTorch computes it, with g = scale * gradient:
      *  m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
      *  w -= learningRate / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon).
-     *  @param step 1 at the first update */
-    public abstract void adam(float learningRate, float beta1, float beta2, float epsilon, int step, float scale);
+     *  @param weightDecay decoupled (AdamW, Loshchilov and Hutter 2019): w -= learningRate * weightDecay * w comes first
+     *  @param step        1 at the first update */
+    public abstract void adam(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, int step, float scale);
 
     /** Frees the memory.
      *  @throws IllegalStateException if a guard between two matrices was overwritten */
@@ -119,17 +150,21 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
         return layout;
     }
 
-    /** @throws IllegalArgumentException unless there are seqLen*batch ids, each in [least, vocab) */
-    void checkIds(String what, int[] ids, int least) {
+    /** @throws IllegalArgumentException unless there are {@code rows} ids, each in [least, end) */
+    void checkIds(String what, int[] ids, int rows, int least, int end) {
         checkOpen();
-        int n = layout.batch * layout.seqLen, vocab = layout.network.vocab();
-        if (ids.length != n)
-            throw new IllegalArgumentException(what + " of a window are " + ids.length + ", the kernel was opened for seqLen "
-                    + layout.seqLen + " x batch " + layout.batch + " = " + n);
-        for (int i = 0; i < n; i++)
-            if (ids[i] < least || ids[i] >= vocab)
-                throw new IllegalArgumentException(what + " of step " + i / layout.batch + ", stream " + i % layout.batch + " is "
-                        + ids[i] + ", expected " + least + " to " + (vocab - 1));
+        if (ids.length != rows)
+            throw new IllegalArgumentException(what + " of a window are " + ids.length + ", expected " + rows + ": the kernel was opened for seqLen "
+                    + layout.seqLen + " x batch " + layout.batch);
+        for (int i = 0; i < rows; i++)
+            if (ids[i] < least || ids[i] >= end)
+                throw new IllegalArgumentException(what + " of step " + i / layout.batch + ", sequence " + i % layout.batch + " is "
+                        + ids[i] + ", expected " + least + " to " + (end - 1));
+    }
+
+    /** @throws IllegalArgumentException unless every sequence of the batch has a length in [0, seqLen] */
+    void checkLengths(int[] lengths) {
+        if (lengths != null) checkIds("lengths", lengths, layout.batch, 0, layout.seqLen + 1);
     }
 
     /** @throws IllegalArgumentException unless the vector has parameterCount floats */

@@ -8,8 +8,9 @@ import java.util.Map;
 
 /** Where everything of one replica lies in its kernel's memory, so that its bytes are known before a kernel is opened.
  *
- *  <p>Activations are time-major: row t*batch + b of a matrix belongs to stream b at step t. {@code h} and {@code c} of a
- *  layer have one step more than the window: step 0 is the state carried in, step seqLen the one carried out.
+ *  <p>Activations are time-major: row t*batch + b of a matrix belongs to sequence b at step t. {@code h} and {@code c} of a
+ *  layer have one step more than the window, for the state before the first step: step 0 where a layer runs forward in time,
+ *  step seqLen where it runs in reverse.
  *
  *  <p>Parameters, gradients and the optimiser's moments are blocks of one form, so that norms and updates are one sweep over
  *  a block. A tensor has {@code rows x 64} floats in a block, enough for the native kernel's panels of 64 columns
@@ -33,30 +34,51 @@ public final class Layout {
     public record Embedding(int vocab, int width, int batch, int seqLen,
                             Matrix weight, Matrix dWeight, Matrix out, Matrix dOut) { }
 
-    /** One LSTM layer over a window. {@code x}: seqLen*batch rows of I; {@code h}, {@code c}: (seqLen+1)*batch rows of H;
-     *  {@code dh}: gradient of h of steps 1..seqLen, from above; {@code dc}: batch rows of H, running backward in time. */
-    public record Lstm(int I, int H, int batch, int seqLen, Matrix Wx, Matrix Wh, Matrix b, Matrix dWx, Matrix dWh, Matrix db,
-                       Matrix x, Matrix h, Matrix c, Matrix tanhC, Matrix gates, Matrix dx, Matrix dh, Matrix dc,
-                       Matrix scratch) {
-        /** h of steps 1..seqLen: what the layer above reads. */
+    /** One direction of one layer over a window. {@code x}, {@code dx}: seqLen*batch rows of I; {@code h}, {@code c}: (seqLen+1)*batch
+     *  rows of H, see above; {@code dh}: gradient of h of the seqLen steps, from above; {@code dc}: batch rows of H, running
+     *  backward in time. {@code p}: peepholes p_i p_f p_o, null without. {@code c}, {@code tanhC}, {@code dc} are null for the
+     *  vanilla RNN.
+     *  @param reverse from the last step to the first
+     *  @param addsDx  dx += instead of dx =: the second direction of a layer */
+    public record Recurrent(Cell cell, boolean reverse, boolean addsDx, int I, int H, int batch, int seqLen,
+                            Matrix Wx, Matrix Wh, Matrix b, Matrix p, Matrix dWx, Matrix dWh, Matrix db, Matrix dp,
+                            Matrix x, Matrix h, Matrix c, Matrix tanhC, Matrix gates, Matrix dx, Matrix dh, Matrix dc, Matrix scratch) {
+        /** h of the seqLen steps. */
         public Matrix out() {
-            return h.fromRow(batch);
+            return reverse ? h.first(seqLen * batch) : h.fromRow(batch);
+        }
+
+        /** The state of h or c before the first step. */
+        Matrix before(Matrix state) {
+            return reverse ? state.fromRow(seqLen * batch) : state.first(batch);
+        }
+
+        /** The state of h or c after the last step. Sequences that end earlier have kept theirs until here. */
+        Matrix after(Matrix state) {
+            return reverse ? state.first(batch) : state.fromRow(seqLen * batch);
         }
     }
 
-    /** z = W x + b, softmax, cross-entropy. {@code x}, {@code dx}: seqLen*batch rows of H; {@code z}: seqLen*batch rows of
-     *  vocab, in panels; {@code loss}: one row, a number for every token; {@code sums}: what turns a row of z into
-     *  probabilities, for the native kernel, which keeps z itself. */
-    public record Softmax(int vocab, int H, int batch, int seqLen, Matrix W, Matrix b, Matrix dW, Matrix db,
-                          Matrix x, Matrix z, Matrix loss, Matrix dx, Matrix sums, Matrix scratch) { }
+    /** The directions of a layer, one or two; {@code out}: seqLen*batch rows of what the layer above reads, the one
+     *  direction's h itself or both side by side; {@code dOut}: its gradient. */
+    public record Layer(List<Recurrent> directions, Matrix out, Matrix dOut) { }
+
+    /** z = W x + b and a loss. {@code x}, {@code dx}: rows of {@code inputs}; {@code z}: rows of {@code outputs}, in panels of
+     *  64; {@code loss}: one row, a number for every row of z; {@code y}: what z should be, for the squared error, else null;
+     *  {@code sums}: what turns a row of z into probabilities, for the native kernel, which keeps z itself. */
+    public record Dense(int outputs, int inputs, int rows, Matrix W, Matrix b, Matrix dW, Matrix db,
+                        Matrix x, Matrix z, Matrix loss, Matrix y, Matrix dx, Matrix sums, Matrix scratch) { }
 
     public final Network network;
     public final int batch, seqLen;
     public final boolean training;
+    /** Null where the inputs are features. */
     public final Embedding embedding;
-    public final List<Lstm> layers;
-    public final Softmax softmax;
-    /** A window's token ids or targets, on their way into an operation of the native kernel. */
+    /** seqLen*batch rows that layer 0 reads: embedded tokens, or features. */
+    public final Matrix inputs;
+    public final List<Layer> layers;
+    public final Dense head;
+    /** A window's token ids, targets or lengths, on their way into an operation of the native kernel. */
     final Matrix ids;
     /** Nothing in it outlives an operation. */
     final Matrix scratch;
@@ -73,7 +95,7 @@ public final class Layout {
 
     /** Forward, backward and update.
      *  @param dropout whether activations are kept both before and after dropout
-     *  @param moments the optimiser's: 0 for SGD, 2 for Adam */
+     *  @param moments the optimiser's: 0 for plain SGD, 1 with momentum, 2 for Adam */
     public static Layout forTraining(Network network, int batch, int seqLen, boolean dropout, int moments) {
         return new Layout(network, batch, seqLen, true, dropout, moments);
     }
@@ -92,32 +114,60 @@ public final class Layout {
         for (Block block : List.of(Block.values()).subList(0, count))
             blocks.put(block, claim(new Matrix(block.name().toLowerCase(), 0, Math.toIntExact(blockFloats / VECTOR), VECTOR, VECTOR)));
 
-        int n = batch * seqLen, H = network.hidden(), V = network.vocab();
+        int n = batch * seqLen;
         ids = claim("ids", 1, n);
         long scratchFloats = Math.max(stagedFloats(), training ? scratchFloats() : 0);
         scratch = claim(new Matrix("scratch", 0, Math.toIntExact(scratchFloats / VECTOR + 1), VECTOR, VECTOR));
-        Matrix below = claim("embedded", n, network.embedding());
-        Matrix dBelow = training ? claim("d embedded", n, network.embedding()) : null;
-        embedding = new Embedding(V, network.embedding(), batch, seqLen, at(Block.PARAMETERS, "embedding.weight"),
-                at(Block.GRADIENTS, "embedding.weight"), below, dBelow);
+        inputs = claim("inputs", n, network.embedding());
+        Matrix dInputs = training && network.vocab() > 0 ? claim("d inputs", n, network.embedding()) : null;
+        embedding = network.vocab() == 0 ? null : new Embedding(network.vocab(), network.embedding(), batch, seqLen,
+                at(Block.PARAMETERS, "embedding.weight"), at(Block.GRADIENTS, "embedding.weight"), inputs, dInputs);
         layers = new ArrayList<>();
+        Matrix below = inputs, dBelow = dInputs;
         for (int l = 0; l < network.layers(); l++) {
-            int I = network.inputSize(l);
-            Matrix x = dropout && l > 0 ? claim("x" + l, n, I) : below;
-            Lstm layer = new Lstm(I, H, batch, seqLen,
-                    at(Block.PARAMETERS, "weight_ih_l" + l), at(Block.PARAMETERS, "weight_hh_l" + l), at(Block.PARAMETERS, "bias_l" + l),
-                    at(Block.GRADIENTS, "weight_ih_l" + l), at(Block.GRADIENTS, "weight_hh_l" + l), at(Block.GRADIENTS, "bias_l" + l),
-                    x, claim("h" + l, n + batch, H), claim("c" + l, n + batch, H), claim("tanhC" + l, n, H),
-                    claim("gates" + l, Math.multiplyExact(n, divideUp(H, VECTOR)), PANEL),
-                    dBelow, training ? claim("dh" + l, n, H) : null, training ? claim("dc" + l, batch, H) : null, scratch);
+            Matrix x = dropout && l > 0 ? claim("x" + l, n, network.inputSize(l)) : below;
+            Layer layer = layer(l, x, dBelow);
             layers.add(layer);
             below = layer.out();
-            dBelow = layer.dh();
+            dBelow = layer.dOut();
         }
-        softmax = new Softmax(V, H, batch, seqLen, at(Block.PARAMETERS, "output.weight"), at(Block.PARAMETERS, "output.bias"),
-                at(Block.GRADIENTS, "output.weight"), at(Block.GRADIENTS, "output.bias"),
-                dropout ? claim("x of softmax", n, H) : below, claim("z", Math.multiplyExact(n, divideUp(V, PANEL)), PANEL), claim("loss", 1, n), dBelow,
-                claim("sums", n, 2 * VECTOR), scratch);
+        head = head(below, dBelow, dropout);
+    }
+
+    private Layer layer(int l, Matrix x, Matrix dx) {
+        int n = batch * seqLen;
+        Recurrent forward = recurrent(l, false, x, dx);
+        if (!network.bidirectional()) return new Layer(List.of(forward), forward.out(), forward.dh());
+        return new Layer(List.of(forward, recurrent(l, true, x, dx)), claim("out" + l, n, network.width()),
+                training ? claim("d out" + l, n, network.width()) : null);
+    }
+
+    private Recurrent recurrent(int l, boolean reverse, Matrix x, Matrix dx) {
+        int n = batch * seqLen, H = network.hidden();
+        String name = l + (reverse ? "_reverse" : "");
+        Cell cell = network.cell();
+        boolean memory = cell.hasMemory();
+        return new Recurrent(cell, reverse, reverse, network.inputSize(l), H, batch, seqLen,
+                at(Block.PARAMETERS, "weight_ih_l" + name), at(Block.PARAMETERS, "weight_hh_l" + name), at(Block.PARAMETERS, "bias_l" + name),
+                at(Block.PARAMETERS, "peephole_l" + name),
+                at(Block.GRADIENTS, "weight_ih_l" + name), at(Block.GRADIENTS, "weight_hh_l" + name), at(Block.GRADIENTS, "bias_l" + name),
+                at(Block.GRADIENTS, "peephole_l" + name),
+                x, claim("h" + name, n + batch, H), memory ? claim("c" + name, n + batch, H) : null, memory ? claim("tanhC" + name, n, H) : null,
+                claim("gates" + name, Math.multiplyExact(n, gatePanels()), PANEL),
+                dx, training ? claim("dh" + name, n, H) : null, training && memory ? claim("dc" + name, batch, H) : null, scratch);
+    }
+
+    /** At every step it reads what the last layer gives; for whole sequences a matrix of their last states. */
+    private Dense head(Matrix below, Matrix dBelow, boolean dropout) {
+        Head kind = network.head();
+        int rows = kind.atEveryStep() ? batch * seqLen : batch, outputs = kind.outputs(), width = network.width();
+        boolean own = dropout || !kind.atEveryStep();
+        Matrix W = network.tied() ? claim("tied weight", outputPanels() * width, PANEL) : at(Block.PARAMETERS, "output.weight");
+        Matrix dW = !training ? null : network.tied() ? claim("d tied weight", outputPanels() * width, PANEL) : at(Block.GRADIENTS, "output.weight");
+        return new Dense(outputs, width, rows, W, at(Block.PARAMETERS, "output.bias"), dW, at(Block.GRADIENTS, "output.bias"),
+                own ? claim("x of head", rows, width) : below, claim("z", Math.multiplyExact(rows, outputPanels()), PANEL), claim("loss", 1, rows),
+                kind.softmax() ? null : claim("y", rows, outputs),
+                !training ? null : kind.atEveryStep() ? dBelow : claim("dx of head", rows, width), claim("sums", rows, 2 * VECTOR), scratch);
     }
 
     /** Floats of the whole memory. */
@@ -152,43 +202,50 @@ public final class Layout {
         return matrices;
     }
 
-    /** Floats of the canonical rows that make up one panel: a tensor is loaded and stored panel by panel. */
-    private long stagedFloats() {
-        return (long) PANEL * Math.max(network.embedding(), network.hidden());
+    /** Panels of 64 columns that the weights of one input to a layer's gates fill: 16 units of an LSTM each, or 64 of an RNN. */
+    private int gatePanels() {
+        return divideUp(network.hidden(), PANEL / network.cell().gates());
     }
 
-    /** Floats that the transposed weights of one layer and a packed block of its input need, or one panel of the softmax's
+    private int outputPanels() {
+        return divideUp(network.head().outputs(), PANEL);
+    }
+
+    /** Floats of the canonical rows that make up one panel: a tensor is loaded and stored panel by panel. */
+    private long stagedFloats() {
+        return (long) PANEL * Math.max(network.embedding(), network.width());
+    }
+
+    /** Floats that the transposed weights of one layer and a packed block of its input need, or one panel of the head's
      *  transposed weights and its whole packed input: the most that an operation needs. */
     private long scratchFloats() {
         long most = 0;
-        long gates = 4L * divideUp(network.hidden(), VECTOR) * VECTOR;
+        long gates = (long) gatePanels() * PANEL;
         for (int l = 0; l < network.layers(); l++) {
             int I = network.inputSize(l);
             long transposed = gates * PANEL * (divideUp(network.hidden(), PANEL) + divideUp(I, PANEL));
             most = Math.max(most, transposed + packedFloats(PACKED_ROWS, Math.max(I, network.hidden())));
         }
-        long transposed = (long) PANEL * PANEL * divideUp(network.hidden(), PANEL);
-        return Math.max(most, transposed + packedFloats(batch * seqLen, network.hidden()));
+        long transposed = (long) PANEL * PANEL * divideUp(network.width(), PANEL);
+        return Math.max(most, transposed + packedFloats(batch * seqLen, network.width()));
     }
 
     private static long packedFloats(int rows, int cols) {
         return (long) rows * (cols + PACKED_TILE);
     }
 
-    /** A tensor's place, from the start of its block. Vocabulary and gates are padded to whole panels. */
+    /** A tensor's place, from the start of its block. Outputs and gates are padded to whole panels. */
     private Matrix within(Tensor t) {
         String name = t.name();
         int from = Math.toIntExact(places.values().stream().mapToLong(Matrix::floats).sum());
-        int gatePanels = divideUp(network.hidden(), VECTOR), vocabPanels = divideUp(network.vocab(), PANEL);
+        int inputs = t.shape().size() == 2 ? t.shape().get(1) : 1;
         if (name.equals("embedding.weight")) return matrix(name, from, network.vocab(), network.embedding());
-        if (name.startsWith("output.")) return matrix(name, from, vocabPanels * (t.shape().size() == 2 ? t.shape().get(1) : 1), PANEL);
-        return matrix(name, from, gatePanels * (t.shape().size() == 2 ? t.shape().get(1) : 1), PANEL);
+        return matrix(name, from, (name.startsWith("output.") ? outputPanels() : gatePanels()) * inputs, PANEL);
     }
 
     private Matrix at(Block block, String tensor) {
-        if (!has(block)) return null;
         Matrix m = places.get(tensor);
-        return new Matrix(tensor, block(block).offset() + m.offset(), m.rows(), m.cols(), m.stride());
+        return m == null || !has(block) ? null : new Matrix(tensor, block(block).offset() + m.offset(), m.rows(), m.cols(), m.stride());
     }
 
     private Matrix claim(String name, int rows, long cols) {

@@ -4,40 +4,55 @@ import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The architecture as data: token embedding, stacked LSTM layers, softmax over the vocabulary. All that is trained lies in
- *  one flat vector, and {@link #tensors()} is the only table that says what lies where: views, gradient check, clipping,
- *  averaging, checkpoints and export are loops over it.
+/** The architecture as data: token embedding or feature vectors, stacked recurrent layers in one direction or two, and a
+ *  head. All that is trained lies in one flat vector, and {@link #tensors()} is the only table that says what lies where:
+ *  views, gradient check, clipping, averaging, checkpoints and export are loops over it.
  *
- *  @param vocab     tokens; ids are [0, vocab)
- *  @param embedding width of a token's vector, the input of layer 0
- *  @param hidden    units of every LSTM layer
- *  @param layers    LSTM layers, each reading h of the one below */
-public record Network(int vocab, int embedding, int hidden, int layers) implements Serializable {
+ *  @param vocab         tokens, ids [0, vocab); 0: the inputs are vectors of {@code embedding} features
+ *  @param embedding     width of a token's vector, the input of layer 0
+ *  @param hidden        units of every layer, in each direction
+ *  @param layers        each reading h of the one below
+ *  @param bidirectional two directions a layer, their h side by side
+ *  @param tied          the softmax's weights are the embedding's (Press and Wolf 2017) */
+public record Network(int vocab, int embedding, Cell cell, int hidden, int layers, boolean bidirectional, Head head, boolean tied)
+        implements Serializable {
 
     public Network {
-        positive("vocab", vocab);
+        if (vocab < 0) throw new IllegalArgumentException("vocab is " + vocab + ", expected at least 1, or 0 for features");
         positive("embedding", embedding);
         positive("hidden", hidden);
         positive("layers", layers);
-        long floats = (long) vocab * embedding + (long) vocab * (hidden + 1)
-                + 4L * hidden * (embedding + hidden + 1) + (layers - 1) * 4L * hidden * (2L * hidden + 1);
+        int width = (bidirectional ? 2 : 1) * hidden;
+        if (tied && (vocab != head.outputs() || embedding != width || !head.softmax()))
+            throw new IllegalArgumentException("tied embeddings need a softmax over the vocabulary and embedding equal to the width of the last layer, got embedding "
+                    + embedding + " and width " + width + "; set spark.rondo.embedding to " + width + " or spark.rondo.tied to false");
+        long perLayer = (long) cell.gates() * hidden * (hidden + 1L) * (bidirectional ? 2 : 1);
+        double floats = (double) vocab * embedding + head.outputs() * (width + 1.0)
+                + perLayer * (double) layers + (double) cell.gates() * width * (embedding + (layers - 1.0) * width) + 3.0 * width * layers;
         if (floats > Integer.MAX_VALUE / 2)
-            throw new IllegalArgumentException("network has " + floats + " parameters, at most " + Integer.MAX_VALUE / 2
+            throw new IllegalArgumentException("network has " + (long) floats + " parameters, at most " + Integer.MAX_VALUE / 2
                     + " fit the flat vector; lower hidden, layers, embedding or maxVocabulary");
     }
 
-    /** Names are PyTorch's, rows of the LSTM's tensors are the gates i f g o in this order, {@code hidden} rows each. The two
-     *  biases that PyTorch keeps are one here (their sum). */
+    /** A language model of LSTM layers: at every step a softmax over what may come next. */
+    public Network(int vocab, int embedding, int hidden, int layers) {
+        this(vocab, embedding, Cell.LSTM, hidden, layers, false, new Head(true, true, vocab), false);
+    }
+
+    /** Names are PyTorch's; rows of an LSTM's tensors are the gates i f g o in this order, {@code hidden} rows each. The two
+     *  biases that PyTorch keeps are one here (their sum). Peepholes are p_i, p_f, p_o. */
     public List<Tensor> tensors() {
         List<Tensor> table = new ArrayList<>();
-        add(table, "embedding.weight", vocab, embedding);
-        for (int l = 0; l < layers; l++) {
-            add(table, "weight_ih_l" + l, 4 * hidden, inputSize(l));
-            add(table, "weight_hh_l" + l, 4 * hidden, hidden);
-            add(table, "bias_l" + l, 4 * hidden);
-        }
-        add(table, "output.weight", vocab, hidden);
-        add(table, "output.bias", vocab);
+        if (vocab > 0) add(table, "embedding.weight", vocab, embedding);
+        for (int l = 0; l < layers; l++)
+            for (String direction : bidirectional ? List.of("", "_reverse") : List.of("")) {
+                add(table, "weight_ih_l" + l + direction, cell.gates() * hidden, inputSize(l));
+                add(table, "weight_hh_l" + l + direction, cell.gates() * hidden, hidden);
+                add(table, "bias_l" + l + direction, cell.gates() * hidden);
+                if (cell.peephole()) add(table, "peephole_l" + l + direction, 3 * hidden);
+            }
+        if (!tied) add(table, "output.weight", head.outputs(), width());
+        add(table, "output.bias", head.outputs());
         return List.copyOf(table);
     }
 
@@ -53,21 +68,27 @@ public record Network(int vocab, int embedding, int hidden, int layers) implemen
         return table.get(table.size() - 1).end();
     }
 
-    /** Width of what layer {@code l} reads: the embedding, or h of the layer below. */
-    public int inputSize(int l) {
-        return l == 0 ? embedding : hidden;
+    /** Width of what a layer gives to the one above: h, or both directions' side by side. */
+    public int width() {
+        return (bidirectional ? 2 : 1) * hidden;
     }
 
-    /** Floats of carried state a stream needs: h and c of every layer. */
+    /** Width of what layer {@code l} reads: the embedding, or what the layer below gives. */
+    public int inputSize(int l) {
+        return l == 0 ? embedding : width();
+    }
+
+    /** Floats of carried state a stream needs: h, and c if there is one, of every layer. Two directions carry none: the second
+     *  starts at the end. */
     public int stateSize() {
-        return 2 * layers * hidden;
+        return bidirectional ? 0 : (cell.hasMemory() ? 2 : 1) * layers * hidden;
     }
 
     /** Multiplications and additions of the matrix products for one token of training: forward once, backward twice. */
     public double trainingFlops() {
-        double forward = 2.0 * hidden * vocab;
-        for (int l = 0; l < layers; l++) forward += 8.0 * hidden * (inputSize(l) + hidden);
-        return 3 * forward;
+        double forward = 2.0 * width() * head.outputs();
+        for (int l = 0; l < layers; l++) forward += 2.0 * cell.gates() * width() * (inputSize(l) + hidden);
+        return 3 * forward - (vocab > 0 ? 0 : 2.0 * cell.gates() * width() * embedding);
     }
 
     private static void add(List<Tensor> table, String name, Integer... shape) {

@@ -1,10 +1,19 @@
 package org.rondo.kernels;
 
-/** seqLen steps of batch streams, time-major: element t*batch + b belongs to stream b at step t.
- *  @param inputs  token ids, 0 where there is none
- *  @param targets the id that follows each input, {@link #NONE} where there is none
- *  @param tokens  targets that count */
-public record Window(int[] inputs, int[] targets, int tokens) {
-    /** Target of a step past a stream's end: it moves neither loss nor gradient. */
+/** seqLen steps of batch sequences, time-major: element t*batch + b belongs to sequence b at step t. Of {@code ids} and
+ *  {@code features} one is there, and of {@code targets} and {@code values}.
+ *  @param ids      token ids, 0 where there is none
+ *  @param features seqLen*batch rows of as many numbers as the network reads
+ *  @param targets  a class for every row of the head, {@link #NONE} where none counts; for values, 0 where they count
+ *  @param values   a row of numbers for every row of the head
+ *  @param lengths  steps of every sequence; null: all have seqLen
+ *  @param tokens   targets that count */
+public record Window(int[] ids, float[] features, int[] targets, float[] values, int[] lengths, int tokens) {
+    /** Target of a step past a sequence's end: it moves neither loss nor gradient. */
     public static final int NONE = -1;
+
+    /** Token ids, and a class for every target. */
+    public Window(int[] ids, int[] targets, int tokens) {
+        this(ids, null, targets, null, null, tokens);
+    }
 }

@@ -21,6 +21,15 @@
  *  (8)  h_t = o * tanh(c_t)
  *  (9)  z_t = W h_t + b,   p_t = softmax(z_t),   E = - sum over t of log p_t[y_t]
  * </pre>
+ * Other cells and losses change single lines:
+ * <pre>
+ *  (17)  h_t = tanh(Wx x_t + Wh h_{t-1} + b)             the vanilla RNN, in place of (3) to (8); or max(0, ...)
+ *  (18)  E = sum over t of |z_t - y_t|^2 / outputs       the squared error, in place of the softmax
+ *  (19)  (3) and (4) with + p_i * c_{t-1}, + p_f * c_{t-1}, (6) with + p_o * c_t       peepholes
+ *        (5) with sigma in place of tanh                 candidateActivation
+ * </pre>
+ * A layer may run in reverse, from the last step to the first; two directions read the same x_t, and the layer above reads
+ * their h_t side by side. Steps at and past a sequence's length leave h and c as they are, in either direction.
  *
  * <h2>Backward through time</h2>
  * {@code dq} is dE/dq. E is a sum over steps, so every gradient of a weight is a sum over steps; what reaches step k from the
@@ -33,6 +42,9 @@
  *  (13)  di = dc * g,   df = dc * c_{t-1},   dg = dc * i
  *  (14)  dG = (di * i(1-i),  df * f(1-f),  dg * (1-g^2),  do * o(1-o))
  *  (15)  dc_{t-1} = dc * f                               no matrix here: this is why the cell's gradient does not vanish
+ *        with peepholes: dc += do' * p_o before (13), dc_{t-1} += di' * p_i + df' * p_f after (15), where q' is dG's part,
+ *        and dp_i = sum di' * c_{t-1},  dp_f = sum df' * c_{t-1},  dp_o = sum do' * c_t
+ *        vanilla RNN: dG = dh_t * (1 - h_t^2), in place of (12) to (15)
  *  (16)  dWx = sum dG_t x_t^T,   dWh = sum dG_t h_{t-1}^T,   db = sum dG_t,   dx_t = Wx^T dG_t
  * </pre>
  *

@@ -1,0 +1,25 @@
+package org.rondo.kernels;
+
+import java.io.Serializable;
+
+/** What a recurrent layer does from one step to the next; the equations are on this package's page.
+ *
+ *  @param gates      rows of weights per hidden unit: 1 for the vanilla RNN, 4 (i f g o) for the LSTM
+ *  @param activation of the vanilla RNN's h (TANH or RELU), or of the LSTM's candidate g (TANH or SIGMOID)
+ *  @param peephole   whether the gates also see the memory cell (Gers and Schmidhuber 2000) */
+public record Cell(int gates, Activation activation, boolean peephole) implements Serializable {
+    public static final Cell RNN = new Cell(1, Activation.TANH, false), RELU = new Cell(1, Activation.RELU, false),
+            LSTM = new Cell(4, Activation.TANH, false), PEEPHOLE = new Cell(4, Activation.TANH, true);
+
+    public Cell {
+        boolean rnn = gates == 1 && activation != Activation.SIGMOID && !peephole;
+        boolean lstm = gates == 4 && activation != Activation.RELU;
+        if (!rnn && !lstm) throw new IllegalArgumentException("cell with " + gates + " gates, " + activation + (peephole ? " and peepholes" : "")
+                + "; expected the vanilla RNN (1 gate, TANH or RELU) or the LSTM (4 gates, TANH or SIGMOID, peepholes or not)");
+    }
+
+    /** The LSTM keeps c beside h. */
+    public boolean hasMemory() {
+        return gates == 4;
+    }
+}
