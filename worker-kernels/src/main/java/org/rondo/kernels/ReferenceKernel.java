@@ -63,127 +63,249 @@ public final class ReferenceKernel extends Kernel {
         Arrays.fill(memory, at(m), at(m) + (int) m.floats(), 0);
     }
 
+    @Override public void copyColumns(Matrix from, int fromColumn, Matrix to, int toColumn, int columns) {
+        checkOpen();
+        for (int r = 0; r < to.rows(); r++)
+            System.arraycopy(memory, row(from, r) + fromColumn, memory, row(to, r) + toColumn, columns);
+    }
+
     @Override public void embeddingForward(Layout.Embedding e, int[] ids) {
-        checkIds("inputs", ids, 0);
+        checkIds("inputs", ids, e.batch() * e.seqLen(), 0, e.vocab());
         for (int n = 0; n < ids.length; n++)
             System.arraycopy(memory, row(e.weight(), ids[n]), memory, row(e.out(), n), e.width());       // (1)
     }
 
     @Override public void embeddingBackward(Layout.Embedding e, int[] ids) {
-        checkIds("inputs", ids, 0);
+        checkIds("inputs", ids, e.batch() * e.seqLen(), 0, e.vocab());
         zero(e.dWeight());
         for (int n = 0; n < ids.length; n++)
             for (int k = 0; k < e.width(); k++) memory[row(e.dWeight(), ids[n]) + k] += memory[row(e.dOut(), n) + k];
     }
 
-    @Override public void dropout(Matrix from, Matrix to, double rate, Draw draw, int layer) {
+    @Override public void tie(Layout.Embedding e, Layout.Dense d) {
+        checkOpen();
+        for (int v = 0; v < d.outputs(); v++)
+            System.arraycopy(memory, row(e.weight(), v), memory, at(d.W()) + v * d.inputs(), d.inputs());
+    }
+
+    @Override public void addTied(Layout.Embedding e, Layout.Dense d) {
+        checkOpen();
+        for (int v = 0; v < d.outputs(); v++)
+            for (int k = 0; k < d.inputs(); k++) memory[row(e.dWeight(), v) + k] += memory[at(d.dW()) + v * d.inputs() + k];
+    }
+
+    @Override public void dropout(Matrix from, Matrix to, double rate, Draw draw, int layer, int period) {
         checkOpen();
         checkRate(rate);
         long threshold = (long) (rate * 0x1p32);
         int[] words = new int[4];
         for (int e = 0; e < from.floats(); e++) {                                                       // (2)
-            if (e % 4 == 0) Philox.block(draw.seed(), e / 4, layer, draw.window(), draw.shard(), words);
-            boolean kept = (words[e % 4] & 0xFFFFFFFFL) >= threshold;
+            int place = e % (period * from.stride());
+            if (place % 4 == 0) Philox.block(draw.seed(), place / 4, layer, draw.window(), draw.shard(), words);
+            boolean kept = (words[place % 4] & 0xFFFFFFFFL) >= threshold;
             memory[at(to) + e] = kept ? memory[at(from) + e] / (1 - rate) : 0;
         }
     }
 
-    @Override public void lstmForward(Layout.Lstm l) {
-        checkOpen();
-        double[] m = memory;
-        int H = l.H(), batch = l.batch(), Wx = at(l.Wx()), Wh = at(l.Wh()), bias = at(l.b());
-        for (int n = 0; n < l.seqLen() * batch; n++) {
-            int x = row(l.x(), n), hPrev = row(l.h(), n), h = row(l.h(), n + batch), cPrev = row(l.c(), n), c = row(l.c(), n + batch);
-            int i = gates(l, n), f = i + H, g = f + H, o = g + H, tanhC = row(l.tanhC(), n);
-            for (int r = 0; r < 4 * H; r++) {
-                double sum = m[bias + r];
-                for (int k = 0; k < l.I(); k++) sum += m[Wx + r * l.I() + k] * m[x + k];
-                for (int k = 0; k < H; k++) sum += m[Wh + r * H + k] * m[hPrev + k];
-                m[i + r] = r / H == 2 ? Math.tanh(sum) : sigmoid(sum);                                   // (3) (4) (5) (6)
-            }
-            for (int j = 0; j < H; j++) {
-                m[c + j] = m[f + j] * m[cPrev + j] + m[i + j] * m[g + j];                                // (7)
-                m[tanhC + j] = Math.tanh(m[c + j]);
-                m[h + j] = m[o + j] * m[tanhC + j];                                                      // (8)
+    @Override public void recurrentForward(Layout.Recurrent r, int[] lengths) {
+        checkLengths(lengths);
+        for (int s = 0; s < r.seqLen(); s++) {
+            int t = r.reverse() ? r.seqLen() - 1 - s : s;
+            for (int b = 0; b < r.batch(); b++) {
+                if (lengths != null && t >= lengths[b]) keepState(r, t, b);
+                else if (r.cell().hasMemory()) lstmForward(r, t, b);
+                else rnnForward(r, t, b);
             }
         }
     }
 
-    @Override public void lstmBackward(Layout.Lstm l) {
-        checkOpen();
+    private void lstmForward(Layout.Recurrent r, int t, int b) {
         double[] m = memory;
-        int H = l.H(), batch = l.batch(), I = l.I(), Wx = at(l.Wx()), Wh = at(l.Wh());
-        for (Matrix sum : new Matrix[] {l.dWx(), l.dWh(), l.db(), l.dc()}) zero(sum);
-        if (l.dx() != null) zero(l.dx());
-        for (int n = l.seqLen() * batch - 1; n >= 0; n--) {
-            int dh = row(l.dh(), n), dc = row(l.dc(), n % batch), cPrev = row(l.c(), n), tanhC = row(l.tanhC(), n);
-            int i = gates(l, n), f = i + H, g = f + H, o = g + H;
-            for (int j = 0; j < H; j++) {
-                double dO = m[dh + j] * m[tanhC + j];                                                    // (12)
-                m[dc + j] += m[dh + j] * m[o + j] * (1 - m[tanhC + j] * m[tanhC + j]);
-                double di = m[dc + j] * m[g + j], df = m[dc + j] * m[cPrev + j], dg = m[dc + j] * m[i + j];   // (13)
-                m[dc + j] *= m[f + j];                                                                   // (15)
-                m[i + j] = di * m[i + j] * (1 - m[i + j]);                                               // (14)
-                m[f + j] = df * m[f + j] * (1 - m[f + j]);
-                m[g + j] = dg * (1 - m[g + j] * m[g + j]);
-                m[o + j] = dO * m[o + j] * (1 - m[o + j]);
-            }
-            int dG = i, x = row(l.x(), n), hPrev = row(l.h(), n);
-            for (int r = 0; r < 4 * H; r++) {                                                            // (16)
-                m[at(l.db()) + r] += m[dG + r];
-                for (int k = 0; k < I; k++) m[at(l.dWx()) + r * I + k] += m[dG + r] * m[x + k];
-                for (int k = 0; k < H; k++) m[at(l.dWh()) + r * H + k] += m[dG + r] * m[hPrev + k];
-                if (l.dx() != null)
-                    for (int k = 0; k < I; k++) m[row(l.dx(), n) + k] += m[Wx + r * I + k] * m[dG + r];
-                if (n >= batch)
-                    for (int k = 0; k < H; k++) m[row(l.dh(), n - batch) + k] += m[Wh + r * H + k] * m[dG + r];   // (11)
-            }
+        int H = r.H(), h = row(r.h(), own(r, t, b)), cPrev = row(r.c(), previous(r, t, b)), c = row(r.c(), own(r, t, b));
+        int i = gates(r, t, b), f = i + H, g = f + H, o = g + H, tanhC = row(r.tanhC(), t * r.batch() + b);
+        preActivations(r, t, b);
+        for (int j = 0; j < H; j++) {
+            m[i + j] = sigmoid(m[i + j] + peephole(r, 0, j) * m[cPrev + j]);                             // (3) (19)
+            m[f + j] = sigmoid(m[f + j] + peephole(r, 1, j) * m[cPrev + j]);                             // (4)
+            m[g + j] = r.cell().activation() == Activation.SIGMOID ? sigmoid(m[g + j]) : Math.tanh(m[g + j]);   // (5)
+            m[c + j] = m[f + j] * m[cPrev + j] + m[i + j] * m[g + j];                                    // (7)
+            m[o + j] = sigmoid(m[o + j] + peephole(r, 2, j) * m[c + j]);                                 // (6)
+            m[tanhC + j] = Math.tanh(m[c + j]);
+            m[h + j] = m[o + j] * m[tanhC + j];                                                          // (8)
         }
     }
 
-    @Override public void softmaxForward(Layout.Softmax s, int[] targets) {
-        if (targets != null) checkIds("targets", targets, Window.NONE);
-        checkOpen();
+    private void rnnForward(Layout.Recurrent r, int t, int b) {
+        int h = row(r.h(), own(r, t, b)), gate = gates(r, t, b);
+        preActivations(r, t, b);
+        for (int j = 0; j < r.H(); j++)                                                                  // (17)
+            memory[h + j] = r.cell().activation() == Activation.RELU ? Math.max(0, memory[gate + j]) : Math.tanh(memory[gate + j]);
+    }
+
+    /** Wx x_t + Wh h_{t-1} + b of every gate, into the gates. */
+    private void preActivations(Layout.Recurrent r, int t, int b) {
         double[] m = memory;
-        int V = s.vocab(), H = s.H();
-        for (int n = 0; n < s.batch() * s.seqLen(); n++) {
-            int x = row(s.x(), n), z = at(s.z()) + n * V;
-            double max = Double.NEGATIVE_INFINITY, sum = 0;
-            for (int v = 0; v < V; v++) {                                                                // (9)
-                m[z + v] = m[at(s.b()) + v];
-                for (int k = 0; k < H; k++) m[z + v] += m[at(s.W()) + v * H + k] * m[x + k];
-                max = Math.max(max, m[z + v]);
-            }
-            for (int v = 0; v < V; v++) sum += Math.exp(m[z + v] - max);
-            boolean counts = targets != null && targets[n] >= 0;
-            m[at(s.loss()) + n] = counts ? max + Math.log(sum) - m[z + targets[n]] : 0;
-            for (int v = 0; v < V; v++) m[z + v] = Math.exp(m[z + v] - max) / sum;
+        int H = r.H(), I = r.I(), x = row(r.x(), t * r.batch() + b), hPrev = row(r.h(), previous(r, t, b)), gate = gates(r, t, b);
+        for (int q = 0; q < r.cell().gates() * H; q++) {
+            double sum = m[at(r.b()) + q];
+            for (int k = 0; k < I; k++) sum += m[at(r.Wx()) + q * I + k] * m[x + k];
+            for (int k = 0; k < H; k++) sum += m[at(r.Wh()) + q * H + k] * m[hPrev + k];
+            m[gate + q] = sum;
         }
     }
 
-    @Override public void softmaxBackward(Layout.Softmax s, int[] targets, float scale) {
-        checkIds("targets", targets, Window.NONE);
-        double[] m = memory;
-        int V = s.vocab(), H = s.H();
-        zero(s.dW());
-        zero(s.db());
-        zero(s.dx());
-        for (int n = 0; n < targets.length; n++) {
-            int x = row(s.x(), n), dz = at(s.z()) + n * V;
-            for (int v = 0; v < V; v++) {                                                                // (10)
-                m[dz + v] = targets[n] < 0 ? 0 : scale * (m[dz + v] - (v == targets[n] ? 1 : 0));
-                m[at(s.db()) + v] += m[dz + v];
-                for (int k = 0; k < H; k++) {
-                    m[at(s.dW()) + v * H + k] += m[dz + v] * m[x + k];
-                    m[row(s.dx(), n) + k] += m[at(s.W()) + v * H + k] * m[dz + v];
+    /** A step past the end of its sequence. */
+    private void keepState(Layout.Recurrent r, int t, int b) {
+        int from = previous(r, t, b), to = own(r, t, b);
+        System.arraycopy(memory, row(r.h(), from), memory, row(r.h(), to), r.H());
+        if (r.cell().hasMemory()) System.arraycopy(memory, row(r.c(), from), memory, row(r.c(), to), r.H());
+    }
+
+    @Override public void recurrentBackward(Layout.Recurrent r, int[] lengths) {
+        checkLengths(lengths);
+        for (Matrix sum : new Matrix[] {r.dWx(), r.dWh(), r.db(), r.dp(), r.dc(), r.addsDx() ? null : r.dx()}) if (sum != null) zero(sum);
+        for (int s = r.seqLen() - 1; s >= 0; s--) {
+            int t = r.reverse() ? r.seqLen() - 1 - s : s;
+            for (int b = 0; b < r.batch(); b++) {
+                if (lengths != null && t >= lengths[b]) passOn(r, t, b, s > 0);
+                else {
+                    if (r.cell().hasMemory()) lstmBackward(r, t, b);
+                    else rnnBackward(r, t, b);
+                    spread(r, t, b, s > 0);
                 }
             }
         }
     }
 
-    @Override public void readProbabilities(Layout.Softmax s, int row, float[] into) {
+    private void lstmBackward(Layout.Recurrent r, int t, int b) {
+        double[] m = memory;
+        int H = r.H(), n = t * r.batch() + b, dh = row(r.dh(), n), dc = row(r.dc(), b), tanhC = row(r.tanhC(), n);
+        int cPrev = row(r.c(), previous(r, t, b)), c = row(r.c(), own(r, t, b)), i = gates(r, t, b), f = i + H, g = f + H, o = g + H;
+        for (int j = 0; j < H; j++) {
+            double dO = m[dh + j] * m[tanhC + j] * m[o + j] * (1 - m[o + j]);                            // (12) (14)
+            m[dc + j] += m[dh + j] * m[o + j] * (1 - m[tanhC + j] * m[tanhC + j]) + dO * peephole(r, 2, j);
+            double slope = r.cell().activation() == Activation.SIGMOID ? m[g + j] * (1 - m[g + j]) : 1 - m[g + j] * m[g + j];
+            double di = m[dc + j] * m[g + j] * m[i + j] * (1 - m[i + j]);                                // (13) (14)
+            double df = m[dc + j] * m[cPrev + j] * m[f + j] * (1 - m[f + j]);
+            double dg = m[dc + j] * m[i + j] * slope;
+            m[dc + j] = m[dc + j] * m[f + j] + di * peephole(r, 0, j) + df * peephole(r, 1, j);          // (15)
+            if (r.dp() != null) {
+                m[at(r.dp()) + j] += di * m[cPrev + j];
+                m[at(r.dp()) + H + j] += df * m[cPrev + j];
+                m[at(r.dp()) + 2 * H + j] += dO * m[c + j];
+            }
+            m[i + j] = di;
+            m[f + j] = df;
+            m[g + j] = dg;
+            m[o + j] = dO;
+        }
+    }
+
+    private void rnnBackward(Layout.Recurrent r, int t, int b) {
+        int h = row(r.h(), own(r, t, b)), dh = row(r.dh(), t * r.batch() + b), gate = gates(r, t, b);
+        for (int j = 0; j < r.H(); j++) {
+            double slope = r.cell().activation() == Activation.TANH ? 1 - memory[h + j] * memory[h + j] : memory[h + j] > 0 ? 1 : 0;
+            memory[gate + j] = memory[dh + j] * slope;
+        }
+    }
+
+    /** From dG of a step to the weights, the inputs and the step before. */
+    private void spread(Layout.Recurrent r, int t, int b, boolean hasPrevious) {
+        double[] m = memory;
+        int n = t * r.batch() + b, H = r.H(), I = r.I(), dG = gates(r, t, b), x = row(r.x(), n), hPrev = row(r.h(), previous(r, t, b));
+        for (int q = 0; q < r.cell().gates() * H; q++) {                                                 // (16)
+            m[at(r.db()) + q] += m[dG + q];
+            for (int k = 0; k < I; k++) m[at(r.dWx()) + q * I + k] += m[dG + q] * m[x + k];
+            for (int k = 0; k < H; k++) m[at(r.dWh()) + q * H + k] += m[dG + q] * m[hPrev + k];
+            if (r.dx() != null)
+                for (int k = 0; k < I; k++) m[row(r.dx(), n) + k] += m[at(r.Wx()) + q * I + k] * m[dG + q];
+            if (hasPrevious)
+                for (int k = 0; k < H; k++) m[dhPrevious(r, t, b) + k] += m[at(r.Wh()) + q * H + k] * m[dG + q];   // (11)
+        }
+    }
+
+    /** Backward through {@link #keepState}: dh and dc reach the step before as they are. */
+    private void passOn(Layout.Recurrent r, int t, int b, boolean hasPrevious) {
+        if (!hasPrevious) return;
+        for (int j = 0; j < r.H(); j++) memory[dhPrevious(r, t, b) + j] += memory[row(r.dh(), t * r.batch() + b) + j];
+    }
+
+    @Override public void denseForward(Layout.Dense d) {
         checkOpen();
-        for (int v = 0; v < s.vocab(); v++) into[v] = (float) memory[at(s.z()) + row * s.vocab() + v];
+        double[] m = memory;
+        for (int n = 0; n < d.rows(); n++)
+            for (int v = 0; v < d.outputs(); v++) {                                                      // (9)
+                double sum = m[at(d.b()) + v];
+                for (int k = 0; k < d.inputs(); k++) sum += m[at(d.W()) + v * d.inputs() + k] * m[row(d.x(), n) + k];
+                m[z(d, n) + v] = sum;
+            }
+    }
+
+    @Override public void softmaxForward(Layout.Dense d, int[] targets) {
+        checkOpen();
+        if (targets != null) checkIds("targets", targets, d.rows(), Window.NONE, d.outputs());
+        double[] m = memory;
+        for (int n = 0; n < d.rows(); n++) {
+            int z = z(d, n);
+            double max = Double.NEGATIVE_INFINITY, sum = 0;
+            for (int v = 0; v < d.outputs(); v++) max = Math.max(max, m[z + v]);
+            for (int v = 0; v < d.outputs(); v++) sum += Math.exp(m[z + v] - max);
+            boolean counts = targets != null && targets[n] >= 0;
+            m[at(d.loss()) + n] = counts ? max + Math.log(sum) - m[z + targets[n]] : 0;
+            for (int v = 0; v < d.outputs(); v++) m[z + v] = Math.exp(m[z + v] - max) / sum;
+        }
+    }
+
+    @Override public void softmaxBackward(Layout.Dense d, int[] targets, float scale) {
+        checkIds("targets", targets, d.rows(), Window.NONE, d.outputs());
+        for (int n = 0; n < d.rows(); n++)
+            for (int v = 0; v < d.outputs(); v++)                                                        // (10)
+                memory[z(d, n) + v] = targets[n] < 0 ? 0 : scale * (memory[z(d, n) + v] - (v == targets[n] ? 1 : 0));
+    }
+
+    @Override public void squaredForward(Layout.Dense d, int[] counts) {
+        checkIds("counts", counts, d.rows(), Window.NONE, 1);
+        for (int n = 0; n < d.rows(); n++) {
+            double sum = 0;
+            for (int v = 0; v < d.outputs(); v++) {                                                      // (18)
+                double difference = memory[z(d, n) + v] - memory[row(d.y(), n) + v];
+                sum += difference * difference;
+            }
+            memory[at(d.loss()) + n] = counts[n] < 0 ? 0 : sum / d.outputs();
+        }
+    }
+
+    @Override public void squaredBackward(Layout.Dense d, int[] counts, float scale) {
+        checkIds("counts", counts, d.rows(), Window.NONE, 1);
+        for (int n = 0; n < d.rows(); n++)
+            for (int v = 0; v < d.outputs(); v++)
+                memory[z(d, n) + v] = counts[n] < 0 ? 0 : scale * 2 * (memory[z(d, n) + v] - memory[row(d.y(), n) + v]) / d.outputs();
+    }
+
+    @Override public void denseBackward(Layout.Dense d) {
+        checkOpen();
+        double[] m = memory;
+        zero(d.dW());
+        zero(d.db());
+        zero(d.dx());
+        for (int n = 0; n < d.rows(); n++)
+            for (int v = 0; v < d.outputs(); v++) {                                                      // (10)
+                double dz = m[z(d, n) + v];
+                m[at(d.db()) + v] += dz;
+                for (int k = 0; k < d.inputs(); k++) {
+                    m[at(d.dW()) + v * d.inputs() + k] += dz * m[row(d.x(), n) + k];
+                    m[row(d.dx(), n) + k] += m[at(d.W()) + v * d.inputs() + k] * dz;
+                }
+            }
+    }
+
+    @Override public void readProbabilities(Layout.Dense d, int row, float[] into) {
+        readOutputs(d, row, into);
+    }
+
+    @Override public void readOutputs(Layout.Dense d, int row, float[] into) {
+        checkOpen();
+        for (int v = 0; v < d.outputs(); v++) into[v] = (float) memory[z(d, row) + v];
     }
 
     @Override public double sum(Matrix matrix) {
@@ -200,19 +322,28 @@ public final class ReferenceKernel extends Kernel {
         return sum;
     }
 
-    @Override public void sgd(float learningRate, float scale) {
+    @Override public void sgd(float learningRate, float momentum, boolean nesterov, int step, float scale) {
         checkOpen();
-        int w = at(layout.block(Block.PARAMETERS)), g = at(layout.block(Block.GRADIENTS));
-        for (int e = 0; e < layout.block(Block.PARAMETERS).floats(); e++) memory[w + e] -= learningRate * scale * memory[g + e];
+        Matrix parameters = layout.block(Block.PARAMETERS);
+        int w = at(parameters), gradients = at(layout.block(Block.GRADIENTS)), moment = momentum == 0 ? 0 : at(layout.block(Block.FIRST_MOMENT));
+        for (int e = 0; e < parameters.floats(); e++) {
+            double g = scale * memory[gradients + e];
+            if (momentum != 0) {
+                double v = memory[moment + e] = step == 1 ? g : momentum * memory[moment + e] + g;
+                g = nesterov ? g + momentum * v : v;
+            }
+            memory[w + e] -= learningRate * g;
+        }
     }
 
-    @Override public void adam(float learningRate, float beta1, float beta2, float epsilon, int step, float scale) {
+    @Override public void adam(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, int step, float scale) {
         checkOpen();
         int w = at(layout.block(Block.PARAMETERS)), gradients = at(layout.block(Block.GRADIENTS));
         int m = at(layout.block(Block.FIRST_MOMENT)), v = at(layout.block(Block.SECOND_MOMENT));
         double bias1 = 1 - Math.pow(beta1, step), bias2 = 1 - Math.pow(beta2, step);
         for (int e = 0; e < layout.block(Block.PARAMETERS).floats(); e++) {
             double g = scale * memory[gradients + e];
+            memory[w + e] -= learningRate * weightDecay * memory[w + e];
             memory[m + e] = beta1 * memory[m + e] + (1 - beta1) * g;
             memory[v + e] = beta2 * memory[v + e] + (1 - beta2) * g * g;
             memory[w + e] -= learningRate / bias1 * memory[m + e] / (Math.sqrt(memory[v + e]) / Math.sqrt(bias2) + epsilon);
@@ -246,8 +377,30 @@ public final class ReferenceKernel extends Kernel {
         return tensor.shape().get(tensor.shape().size() - 1);
     }
 
-    private static int gates(Layout.Lstm l, int n) {
-        return at(l.gates()) + n * 4 * l.H();
+    private static int gates(Layout.Recurrent r, int t, int b) {
+        return at(r.gates()) + (t * r.batch() + b) * r.cell().gates() * r.H();
+    }
+
+    private static int z(Layout.Dense d, int n) {
+        return at(d.z()) + n * d.outputs();
+    }
+
+    /** Row of h and c after step t, in the layer's own direction. */
+    private static int own(Layout.Recurrent r, int t, int b) {
+        return (r.reverse() ? t : t + 1) * r.batch() + b;
+    }
+
+    private static int previous(Layout.Recurrent r, int t, int b) {
+        return (r.reverse() ? t + 1 : t) * r.batch() + b;
+    }
+
+    private static int dhPrevious(Layout.Recurrent r, int t, int b) {
+        return row(r.dh(), (r.reverse() ? t + 1 : t - 1) * r.batch() + b);
+    }
+
+    /** p_i, p_f or p_o of a unit; 0 without peepholes. */
+    private double peephole(Layout.Recurrent r, int q, int j) {
+        return r.p() == null ? 0 : memory[at(r.p()) + q * r.H() + j];
     }
 
     private static int at(Matrix m) {

@@ -62,7 +62,7 @@ public final class Replica implements AutoCloseable {
     }
 
     /** @param kernel opened for training; closed with this replica */
-    public Replica(Kernel kernel, double dropout, Optimizer optimizer) {
+    public Replica(Kernel kernel, UnrolledNetwork.Dropout dropout, Optimizer optimizer) {
         this.kernel = kernel;
         this.network = new UnrolledNetwork(kernel, dropout);
         this.optimizer = optimizer;

@@ -1,95 +1,189 @@
 package org.rondo.kernels;
 
+import java.util.ArrayList;
 import java.util.List;
+import org.rondo.kernels.Layout.Layer;
+import org.rondo.kernels.Layout.Recurrent;
 
-/** The network unrolled over one window, composed once from a {@link Kernel}'s operations, whatever the kernel. */
+/** The network unrolled over one window, composed once from a {@link Kernel}'s operations, whatever the kernel, the cell, the
+ *  directions and the head. */
 public final class UnrolledNetwork {
     private final Kernel kernel;
     private final Layout layout;
-    private final List<Layout.Lstm> layers;
-    private final double dropout;
+    private final Network network;
+    private final Dropout dropout;
 
-    /** @param dropout share of activations dropped on the way up, while training; the layout has room for it */
-    public UnrolledNetwork(Kernel kernel, double dropout) {
+    /** Of activations on the way up, while training.
+     *  @param perWindow one mask for all steps of a window (variational), or a new one at every step */
+    public record Dropout(double rate, boolean perWindow) {
+        public static final Dropout NONE = new Dropout(0, false);
+    }
+
+    /** @param dropout the layout has room for it */
+    public UnrolledNetwork(Kernel kernel, Dropout dropout) {
         this.kernel = kernel;
         this.layout = kernel.layout();
-        this.layers = layout.layers;
+        this.network = layout.network;
         this.dropout = dropout;
     }
 
-    /** Forward over a window, from the state in step 0 of every layer.
+    /** Forward over a window, from the state before its first step.
      *  @param draw the random numbers of dropout; null: none is applied, as when scoring
-     *  @return sum over the window's targets of -log p, in nats */
+     *  @return sum of the losses of the window's targets: nats, or squared errors */
     public double forward(Window window, Draw draw) {
-        kernel.embeddingForward(layout.embedding, window.inputs());
-        Matrix below = layout.embedding.out();
-        for (int l = 0; l < layers.size(); l++) {
-            drop(below, layers.get(l).x(), draw, l);
-            kernel.lstmForward(layers.get(l));
-            below = layers.get(l).out();
+        if (layout.embedding == null) kernel.write(window.features(), 0, layout.inputs);
+        else kernel.embeddingForward(layout.embedding, window.ids());
+        Matrix below = layout.inputs;
+        for (int l = 0; l < layout.layers.size(); l++) {
+            Layer layer = layout.layers.get(l);
+            drop(below, layer.directions().get(0).x(), draw, l);
+            for (Recurrent r : layer.directions()) kernel.recurrentForward(r, window.lengths());
+            if (network.bidirectional()) join(layer);
+            below = layer.out();
         }
-        drop(below, layout.softmax.x(), draw, layers.size());
-        kernel.softmaxForward(layout.softmax, window.targets());
-        return kernel.sum(layout.softmax.loss());
+        return head(window, below, draw);
     }
 
-    /** The probabilities of what follows token {@code row} (t*batch + b) of the last window.
-     *  @param into vocab floats */
-    public void probabilities(int row, float[] into) {
-        kernel.readProbabilities(layout.softmax, row, into);
+    private double head(Window window, Matrix below, Draw draw) {
+        Layout.Dense head = layout.head;
+        if (network.head().atEveryStep()) drop(below, head.x(), draw, network.layers());
+        else {
+            lastStates(head.x(), true);
+            if (drops(draw, network.layers())) kernel.dropout(head.x(), head.x(), dropout.rate(), draw, network.layers(), head.rows());
+        }
+        if (network.tied()) kernel.tie(layout.embedding, head);
+        kernel.denseForward(head);
+        if (network.head().softmax()) kernel.softmaxForward(head, window.targets());
+        else {
+            kernel.write(window.values(), 0, head.y());
+            kernel.squaredForward(head, window.targets());
+        }
+        return kernel.sum(head.loss());
     }
 
     /** Backward through {@link #forward}: the gradient of the mean loss over the window's targets, into GRADIENTS. */
     public void backward(Window window, Draw draw) {
-        kernel.softmaxBackward(layout.softmax, window.targets(), 1f / Math.max(1, window.tokens()));
-        for (int l = layers.size(); l >= 0; l--) {
-            Matrix dx = l == layers.size() ? layout.softmax.dx() : layers.get(l).dx();
-            if (l < layers.size()) kernel.lstmBackward(layers.get(l));
-            if (drops(draw, l)) kernel.dropout(dx, dx, dropout, draw, l);
+        Layout.Dense head = layout.head;
+        float scale = 1f / Math.max(1, window.tokens());
+        if (network.head().softmax()) kernel.softmaxBackward(head, window.targets(), scale);
+        else kernel.squaredBackward(head, window.targets(), scale);
+        kernel.denseBackward(head);
+        undrop(head.dx(), draw, network.layers());
+        if (!network.head().atEveryStep()) lastStates(head.dx(), false);
+        for (int l = network.layers() - 1; l >= 0; l--) {
+            Layer layer = layout.layers.get(l);
+            if (network.bidirectional() && (network.head().atEveryStep() || l < network.layers() - 1)) split(layer);
+            for (Recurrent r : layer.directions()) kernel.recurrentBackward(r, window.lengths());
+            undrop(layer.directions().get(0).dx(), draw, l);
         }
-        kernel.embeddingBackward(layout.embedding, window.inputs());
+        if (layout.embedding != null) kernel.embeddingBackward(layout.embedding, window.ids());
+        if (network.tied()) kernel.addTied(layout.embedding, head);
     }
 
-    /** Hands h and c of the window's last step to the next window: carried, and detached. */
+    /** The probabilities of what follows token {@code row} (t*batch + b) of the last window, or of the classes of sequence
+     *  {@code row}.
+     *  @param into as many floats as the head has outputs */
+    public void probabilities(int row, float[] into) {
+        kernel.readProbabilities(layout.head, row, into);
+    }
+
+    /** What the head says of row {@code row}, before its softmax if it has one.
+     *  @param into as many floats as the head has outputs */
+    public void outputs(int row, float[] into) {
+        kernel.readOutputs(layout.head, row, into);
+    }
+
+    /** Hands the state after the window's last step to the next window: carried, and detached. Two directions carry none. */
     public void carry() {
-        for (Layout.Lstm l : layers)
-            for (Matrix state : List.of(l.h(), l.c()))
-                kernel.copy(state.fromRow(layout.seqLen * layout.batch), state.first(layout.batch));
+        if (network.bidirectional()) return;
+        for (Layer layer : layout.layers)
+            for (Recurrent r : layer.directions())
+                for (Matrix state : states(r)) kernel.copy(r.after(state), r.before(state));
     }
 
-    /** The state that the next window starts from: for every layer h, then c, batch rows of hidden floats each. */
+    /** The state that the next window starts from: for every layer h, then c if there is one, batch rows of hidden floats. */
     public float[] state() {
-        float[] state = new float[layout.batch * layout.network.stateSize()];
+        float[] state = new float[layout.batch * network.stateSize()];
         int at = 0;
-        for (Layout.Lstm l : layers)
-            for (Matrix m : List.of(l.h(), l.c())) {
-                kernel.read(m.first(layout.batch), state, at);
-                at += layout.batch * l.H();
-            }
+        for (Matrix m : initialStates()) {
+            kernel.read(m, state, at);
+            at += m.rows() * m.cols();
+        }
         return state;
     }
 
     /** @param state as {@link #state()} gave it; an empty one stands for zeros */
     public void setState(float[] state) {
-        int expected = layout.batch * layout.network.stateSize(), at = 0;
+        int expected = layout.batch * network.stateSize(), at = 0;
         if (state.length != 0 && state.length != expected)
-            throw new IllegalArgumentException("carried state has " + state.length + " floats, " + layout.network + " with batch "
+            throw new IllegalArgumentException("carried state has " + state.length + " floats, " + network + " with batch "
                     + layout.batch + " carries " + expected);
-        for (Layout.Lstm l : layers)
-            for (Matrix m : List.of(l.h(), l.c())) {
-                if (state.length == 0) kernel.zero(m.first(layout.batch));
-                else kernel.write(state, at, m.first(layout.batch));
-                at += layout.batch * l.H();
+        for (Layer layer : layout.layers)
+            for (Recurrent r : layer.directions())
+                for (Matrix m : states(r)) kernel.zero(r.before(m));
+        if (state.length == 0) return;
+        for (Matrix m : initialStates()) {
+            kernel.write(state, at, m);
+            at += m.rows() * m.cols();
+        }
+    }
+
+    /** What is carried, in the order of {@link #state()}. */
+    private List<Matrix> initialStates() {
+        List<Matrix> initial = new ArrayList<>();
+        if (!network.bidirectional())
+            for (Layer layer : layout.layers)
+                for (Recurrent r : layer.directions())
+                    for (Matrix m : states(r)) initial.add(r.before(m));
+        return initial;
+    }
+
+    private static List<Matrix> states(Recurrent r) {
+        return r.cell().hasMemory() ? List.of(r.h(), r.c()) : List.of(r.h());
+    }
+
+    /** Both directions' h, side by side. */
+    private void join(Layer layer) {
+        int H = network.hidden();
+        for (int d = 0; d < 2; d++) kernel.copyColumns(layer.directions().get(d).out(), 0, layer.out(), d * H, H);
+    }
+
+    /** Backward through {@link #join}. */
+    private void split(Layer layer) {
+        int H = network.hidden();
+        for (int d = 0; d < 2; d++) kernel.copyColumns(layer.dOut(), d * H, layer.directions().get(d).dh(), 0, H);
+    }
+
+    /** The last layer's h after each sequence's last step (in a direction's own time), to or from {@code x}; the way back sets dh
+     *  of all other steps to zero. */
+    private void lastStates(Matrix x, boolean forward) {
+        int H = network.hidden(), batch = layout.batch, lastStep = (layout.seqLen - 1) * batch;
+        List<Recurrent> directions = layout.layers.get(network.layers() - 1).directions();
+        for (int d = 0; d < directions.size(); d++) {
+            Recurrent r = directions.get(d);
+            if (forward) kernel.copyColumns(r.after(r.h()), 0, x, d * H, H);
+            else {
+                kernel.zero(r.dh());
+                kernel.copyColumns(x, d * H, r.reverse() ? r.dh().first(batch) : r.dh().fromRow(lastStep), 0, H);
             }
+        }
     }
 
     private void drop(Matrix below, Matrix x, Draw draw, int l) {
-        if (drops(draw, l)) kernel.dropout(below, x, dropout, draw, l);
+        if (drops(draw, l)) kernel.dropout(below, x, dropout.rate(), draw, l, period(x));
         else if (!x.equals(below)) kernel.copy(below, x);
     }
 
-    /** Dropout stands between the layers: the embedding of a token reaches layer 0 whole. */
+    private void undrop(Matrix dx, Draw draw, int l) {
+        if (drops(draw, l)) kernel.dropout(dx, dx, dropout.rate(), draw, l, period(dx));
+    }
+
+    private int period(Matrix x) {
+        return dropout.perWindow() ? layout.batch : x.rows();
+    }
+
+    /** Dropout stands between the layers: what the first one reads reaches it whole. */
     private boolean drops(Draw draw, int l) {
-        return draw != null && dropout > 0 && l > 0;
+        return draw != null && dropout.rate() > 0 && l > 0;
     }
 }

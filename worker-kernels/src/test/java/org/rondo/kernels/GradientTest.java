@@ -1,33 +1,55 @@
 package org.rondo.kernels;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.rondo.kernels.Layout.Block;
+import org.rondo.kernels.UnrolledNetwork.Dropout;
 
 /** The reference kernel against finite differences in double precision, and against a case worked by hand. */
 class GradientTest {
     private static final double STEP = 1e-5;
 
-    record Case(Network network, int batch, int seqLen, double dropout, double ignored) { }
+    /** @param ignored share of targets that do not count
+     *  @param lengths whether sequences have lengths of their own */
+    record Case(Network network, int batch, int seqLen, Dropout dropout, double ignored, boolean lengths) { }
 
+    private static final Cell SIGMOID = new Cell(4, Activation.SIGMOID, false), SIGMOID_PEEPHOLE = new Cell(4, Activation.SIGMOID, true);
+
+    /** Every cell x directions x head x lengths, and dropout, ties, features and depth in turn among them. */
     static Stream<Case> cases() {
-        return Stream.of(
-                new Case(new Network(5, 3, 4, 1), 2, 3, 0, 0),
-                new Case(new Network(7, 4, 3, 2), 3, 4, 0, 0.3),
-                new Case(new Network(3, 1, 1, 3), 1, 5, 0, 0),
-                new Case(new Network(6, 5, 4, 2), 2, 3, 0.4, 0.2),
-                new Case(new Network(17, 2, 5, 3), 2, 2, 0.25, 0));
+        Stream.Builder<Case> cases = Stream.builder();
+        int number = 0;
+        for (Cell cell : List.of(Cell.RNN, Cell.RELU, Cell.LSTM, Cell.PEEPHOLE, SIGMOID, SIGMOID_PEEPHOLE))
+            for (boolean bidirectional : new boolean[] {false, true})
+                for (boolean atEveryStep : new boolean[] {true, false})
+                    for (boolean softmax : new boolean[] {true, false})
+                        for (boolean lengths : new boolean[] {false, true}) {
+                            int hidden = 2 + number % 3, width = (bidirectional ? 2 : 1) * hidden, layers = 1 + number % 2;
+                            boolean tied = softmax && number % 5 == 0, features = !tied && number % 3 == 0;
+                            int vocab = features ? 0 : 5, outputs = tied ? vocab : 3;
+                            Dropout dropout = new Dropout(number % 4 == 0 ? 0.3 : 0, number % 8 == 0);
+                            Network network = new Network(vocab, tied ? width : 4, cell, hidden, layers, bidirectional,
+                                    new Head(atEveryStep, softmax, outputs), tied);
+                            cases.add(new Case(network, 3, 4, dropout, number % 2 * 0.3, lengths));
+                            number++;
+                        }
+        cases.add(new Case(new Network(17, 2, 5, 3), 2, 2, new Dropout(0.25, true), 0, false));
+        cases.add(new Case(new Network(3, 1, 1, 3), 1, 5, Dropout.NONE, 0, false));
+        return cases.build();
     }
 
     @ParameterizedTest @MethodSource("cases")
     void everyGradientIsTheSlopeOfTheLoss(Case c) {
-        Layout layout = Layout.forTraining(c.network, c.batch, c.seqLen, c.dropout > 0, 0);
+        Layout layout = Layout.forTraining(c.network, c.batch, c.seqLen, c.dropout.rate() > 0, 0);
         try (ReferenceKernel kernel = new ReferenceKernel(layout)) {
             SplittableRandom random = new SplittableRandom(7);
             Window window = window(c, random);
@@ -40,7 +62,7 @@ class GradientTest {
             network.forward(window, draw);
             network.backward(window, draw);
 
-            float scale = 1f / window.tokens();
+            float scale = 1f / Math.max(1, window.tokens());
             for (Tensor t : c.network.tensors())
                 for (int i = 0; i < t.size(); i++) {
                     double w = kernel.get(Block.PARAMETERS, t, i);
@@ -50,10 +72,38 @@ class GradientTest {
                     double down = network.forward(window, draw);
                     kernel.set(Block.PARAMETERS, t, i, w);
                     double slope = (up - down) / (2 * STEP) * scale, gradient = kernel.get(Block.GRADIENTS, t, i);
-                    // truncation STEP^2 f'''/6 about 1e-10 for slopes of order 1; rounding 2^-52 |E| / STEP below 1e-9
+                    // truncation, STEP^2 / 6 third derivatives, about 1e-10 for slopes of order 1; rounding 2^-52 |E| / STEP below 1e-9
                     assertEquals(slope, gradient, 2e-9 * Math.max(1, Math.abs(slope)), t.name() + "[" + i + "] of " + c);
                 }
         }
+    }
+
+    static Stream<Case> casesWithLengths() {
+        return cases().filter(Case::lengths);
+    }
+
+    /** What stands past a sequence's end is never read: other numbers there change no loss and no gradient. */
+    @ParameterizedTest @MethodSource("casesWithLengths")
+    void paddingMovesNothing(Case c) {
+        float[][] gradients = new float[2][c.network.parameterCount()];
+        double[] losses = new double[2];
+        for (int other = 0; other < 2; other++)
+            try (ReferenceKernel kernel = new ReferenceKernel(Layout.forTraining(c.network, c.batch, c.seqLen, c.dropout.rate() > 0, 0))) {
+                Window window = window(c, new SplittableRandom(7));
+                for (int n = 0; n < c.batch * c.seqLen; n++) {
+                    if (n / c.batch < window.lengths()[n % c.batch]) continue;
+                    if (window.ids() != null) window.ids()[n] = other;
+                    else Arrays.fill(window.features(), n * c.network.embedding(), (n + 1) * c.network.embedding(), 10 * other);
+                }
+                UnrolledNetwork network = new UnrolledNetwork(kernel, c.dropout);
+                kernel.load(Block.PARAMETERS, Parameters.initial(c.network, 5));
+                network.setState(new float[0]);
+                losses[other] = network.forward(window, null);
+                network.backward(window, null);
+                kernel.store(Block.GRADIENTS, gradients[other]);
+            }
+        assertEquals(losses[0], losses[1]);
+        assertArrayEquals(gradients[0], gradients[1]);
     }
 
     /** One unit, one token, zero state: E = log(1 + exp(z_other - z_target)) can be followed with pencil and paper. */
@@ -63,7 +113,7 @@ class GradientTest {
             //                  E: x=2       Wx i   f    g   o   Wh i f g o   b i  f  g  o   W      b
             float[] w = {9, 2,       0.5f, 7, 0.25f, 1,   3, 3, 3, 3,   0, 0, 0.5f, -1,  1, -1,   0, 0};
             kernel.load(Block.PARAMETERS, w);
-            UnrolledNetwork unrolled = new UnrolledNetwork(kernel, 0);
+            UnrolledNetwork unrolled = new UnrolledNetwork(kernel, Dropout.NONE);
             unrolled.setState(new float[0]);
             double i = 1 / (1 + Math.exp(-1)), g = Math.tanh(1), o = 1 / (1 + Math.exp(-1));
             double c = i * g, h = o * Math.tanh(c);
@@ -83,7 +133,7 @@ class GradientTest {
         Network network = new Network(4, 2, 3, 2);
         try (ReferenceKernel kernel = new ReferenceKernel(Layout.forTraining(network, 2, 2, false, 0))) {
             kernel.load(Block.PARAMETERS, Parameters.initial(network, 1));
-            UnrolledNetwork unrolled = new UnrolledNetwork(kernel, 0);
+            UnrolledNetwork unrolled = new UnrolledNetwork(kernel, Dropout.NONE);
             Window padding = new Shard(0, new int[2][0]).window(0, 2);
             assertEquals(0, padding.tokens());
             assertEquals(0, unrolled.forward(padding, null));
@@ -96,11 +146,11 @@ class GradientTest {
         Network network = new Network(2, 1, 64, 2);
         Layout layout = Layout.forTraining(network, 50, 20, true, 0);
         try (ReferenceKernel kernel = new ReferenceKernel(layout)) {
-            Matrix out = layout.layers.get(0).out(), x = layout.layers.get(1).x();
+            Matrix out = layout.layers.get(0).out(), x = layout.layers.get(1).directions().get(0).x();
             float[] ones = new float[out.rows() * out.cols()], dropped = new float[ones.length];
-            java.util.Arrays.fill(ones, 1);
+            Arrays.fill(ones, 1);
             kernel.write(ones, 0, out);
-            kernel.dropout(out, x, 0.3, new Draw(1, 0, 0), 1);
+            kernel.dropout(out, x, 0.3, new Draw(1, 0, 0), 1, out.rows());
             kernel.read(x, dropped, 0);
             int kept = 0;
             for (float v : dropped) {
@@ -116,14 +166,23 @@ class GradientTest {
         return kernel.layout().block(Block.GRADIENTS);
     }
 
+    /** Random inputs and targets; with lengths, one sequence is empty and targets past an end do not count. */
     private static Window window(Case c, SplittableRandom random) {
-        int n = c.batch * c.seqLen, tokens = 0;
-        int[] inputs = new int[n], targets = new int[n];
-        for (int i = 0; i < n; i++) {
-            inputs[i] = random.nextInt(c.network.vocab());
-            targets[i] = random.nextDouble() < c.ignored ? Window.NONE : random.nextInt(c.network.vocab());
+        Network network = c.network;
+        Head head = network.head();
+        int n = c.batch * c.seqLen, rows = head.atEveryStep() ? n : c.batch, tokens = 0;
+        int[] ids = new int[n], targets = new int[rows], lengths = new int[c.batch];
+        float[] features = new float[n * network.embedding()], values = new float[rows * head.outputs()];
+        for (int b = 0; b < c.batch; b++) lengths[b] = b == 1 ? 0 : 1 + random.nextInt(c.seqLen);
+        for (int i = 0; i < n; i++) ids[i] = network.vocab() == 0 ? 0 : random.nextInt(network.vocab());
+        for (int i = 0; i < features.length; i++) features[i] = (float) random.nextDouble(-1, 1);
+        for (int i = 0; i < values.length; i++) values[i] = (float) random.nextDouble(-1, 1);
+        for (int i = 0; i < rows; i++) {
+            boolean past = c.lengths && (head.atEveryStep() ? i / c.batch >= lengths[i % c.batch] : lengths[i] == 0);
+            targets[i] = past || random.nextDouble() < c.ignored ? Window.NONE : head.softmax() ? random.nextInt(head.outputs()) : 0;
             if (targets[i] >= 0) tokens++;
         }
-        return new Window(inputs, targets, tokens);
+        return new Window(network.vocab() == 0 ? null : ids, network.vocab() == 0 ? features : null, targets, head.softmax() ? null : values,
+                c.lengths ? lengths : null, tokens);
     }
 }

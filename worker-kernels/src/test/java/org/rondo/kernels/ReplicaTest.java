@@ -60,7 +60,7 @@ class ReplicaTest {
         Shard repeating = new Shard(0, new int[][] {text, text, text});
         float[][] model = model();
         Result last = null;
-        try (Replica replica = new Replica(Kernel.open(kernel, Layout.forTraining(NETWORK, BATCH, SEQ_LEN, false, 2)), 0, ADAM)) {
+        try (Replica replica = new Replica(Kernel.open(kernel, Layout.forTraining(NETWORK, BATCH, SEQ_LEN, false, 2)), UnrolledNetwork.Dropout.NONE, ADAM)) {
             for (int epoch = 0; epoch < 15; epoch++) {
                 last = replica.train(model, new float[0], repeating, new Stretch(epoch, 0, 18, 18, 0.02, 1));
                 model = last.vectors;
@@ -90,7 +90,7 @@ class ReplicaTest {
     }
 
     private static Replica replica(String kernel) {
-        return new Replica(Kernel.open(kernel, Layout.forTraining(NETWORK, BATCH, SEQ_LEN, true, 2)), 0.3, ADAM);
+        return new Replica(Kernel.open(kernel, Layout.forTraining(NETWORK, BATCH, SEQ_LEN, true, 2)), new UnrolledNetwork.Dropout(0.3, false), ADAM);
     }
 
     private static float[][] model() {
