@@ -11,12 +11,32 @@ void embeddingForward(const Embedding& e, const int32_t* ids) {
 
 void embeddingBackward(const Embedding& e, const int32_t* ids) {
     const long S = stride(e.width);
-    forEachVector(e.vocab * S, [&](long j) { store(e.dWeight + j, V{}); });
     for (long n = 0; n < e.seqLen * e.batch; n++)
         forEachVector(e.width, [&](long j) {
             float* row = e.dWeight + ids[n] * S + j;
             store(row, load(row) + load(e.dOut + n * S + j));
         });
+}
+
+// The rows of the vocabulary from 64 * p on, at most 64.
+static long rowsOf(const Embedding& e, long p) { return e.vocab - p * PANEL < PANEL ? e.vocab - p * PANEL : PANEL; }
+
+void tie(const Embedding& e, const Dense& d) {
+    const long S = stride(e.width);
+    for (long p = 0; p < panels(e.vocab); p++)
+        transpose(e.weight + p * PANEL * S, S, rowsOf(e, p), e.width, d.W + p * e.width * PANEL, PANEL);
+}
+
+void addTied(const Embedding& e, const Dense& d) {
+    const long S = stride(e.width);
+    for (long p = 0; p < panels(e.vocab); p++) {
+        transpose(d.dW + p * e.width * PANEL, PANEL, e.width, rowsOf(e, p), d.scratch, S);
+        for (long row = 0; row < rowsOf(e, p); row++) {
+            float *to = e.dWeight + (p * PANEL + row) * S, *from = d.scratch + row * S;
+            for (long j = e.width; j < S; j++) from[j] = 0;
+            forEachVector(e.width, [&](long j) { store(to + j, load(to + j) + load(from + j)); });
+        }
+    }
 }
 
 // Words of the W/4 counters from `block` on: word i belongs to element 4 * block + i.
@@ -38,11 +58,12 @@ RONDO_INLINE U philox(uint32_t block, const Draw& draw) {
     return counter;
 }
 
-void dropout(const float* from, float* to, long count, uint32_t threshold, float scale, const Draw& draw) {
-    forEachVector(count, [&](long e) {
-        U words = philox(uint32_t(e / 4), draw);
-        store(to + e, words >= threshold ? load(from + e) * scale : V{});                                     // (2)
-    });
+void dropout(const float* from, float* to, long count, long period, uint32_t threshold, float scale, const Draw& draw) {
+    for (long first = 0; first < count; first += period)
+        forEachVector(count - first < period ? count - first : period, [&](long e) {
+            U words = philox(uint32_t(e / 4), draw);
+            store(to + first + e, words >= threshold ? load(from + first + e) * scale : V{});                 // (2)
+        });
 }
 
 // Sixteen lanes of doubles: lane i takes the elements that are i modulo 16, whatever W.
@@ -65,18 +86,29 @@ double sum(const float* x, long count) { return sumOf<false>(x, count); }
 
 double sumOfSquares(const float* x, long count) { return sumOf<true>(x, count); }
 
-void sgd(float* parameters, const float* gradients, long count, float rate) {
-    forEachVector(count, [&](long e) { store(parameters + e, fma(broadcast(-rate), load(gradients + e), load(parameters + e))); });
+void sgd(float* parameters, const float* gradients, float* v, long count, const Sgd& s) {
+    if (!v) {
+        const V rate = broadcast(-s.learningRate * s.scale);
+        forEachVector(count, [&](long e) { store(parameters + e, fma(rate, load(gradients + e), load(parameters + e))); });
+        return;
+    }
+    forEachVector(count, [&](long e) {
+        V g = s.scale * load(gradients + e), v1 = s.first ? g : fma(broadcast(s.momentum), load(v + e), g);
+        V step = s.nesterov ? fma(broadcast(s.momentum), v1, g) : v1;
+        store(v + e, v1);
+        store(parameters + e, fma(broadcast(-s.learningRate), step, load(parameters + e)));
+    });
 }
 
 void adam(float* parameters, const float* gradients, float* m, float* v, long count, const Adam& a) {
+    const float kept = 1 - a.learningRate * a.weightDecay;
     forEachVector(count, [&](long e) {
         V g = a.scale * load(gradients + e);
         V m1 = fma(broadcast(a.beta1), load(m + e), (1 - a.beta1) * g);
         V v1 = fma(broadcast(a.beta2), load(v + e), (1 - a.beta2) * g * g);
         store(m + e, m1);
         store(v + e, v1);
-        store(parameters + e, load(parameters + e) - a.learningRate / a.correction1 * m1 / (sqrt(v1) / a.correction2 + a.epsilon));
+        store(parameters + e, kept * load(parameters + e) - a.learningRate / a.correction1 * m1 / (sqrt(v1) / a.correction2 + a.epsilon));
     });
 }
 

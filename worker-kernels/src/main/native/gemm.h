@@ -138,6 +138,15 @@ inline void transpose(const float* from, long fromStride, long rows, long column
         for (long j = k < wholeRows ? wholeColumns : 0; j < columns; j++) to[j * toStride + k] = from[k * fromStride + j];
 }
 
+// sums[j] = the sum of column j over the rows of a panel.
+inline void columnSums(const float* panel, long rows, long columns, float* sums) {
+    forEachVector(columns, [&](long j) {
+        V sum{};
+        for (long row = 0; row < rows; row++) sum += load(panel + row * PANEL + j);
+        store(sums + j, sum);
+    });
+}
+
 // Weights in panels, [panels][inputs][64], transposed: [inputs/64 panels][panels*64][64], zero where there are no inputs.
 inline void transposeWeights(const float* weights, long count, long inputs, float* to) {
     for (long q = 0; q < panels(inputs); q++) {

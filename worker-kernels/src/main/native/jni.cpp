@@ -39,20 +39,20 @@ Embedding embedding(JNIEnv* env, jlong memory, jlongArray values) {
     return {r.size(), r.size(), r.size(), r.size(), r.matrix(), r.matrix(), r.matrix(), r.matrix()};
 }
 
-Lstm lstm(JNIEnv* env, jlong memory, jlongArray values) {
+Recurrent recurrent(JNIEnv* env, jlong memory, jlongArray values) {
     Record r(env, memory, values);
-    return {r.size(), r.size(), r.size(), r.size(),
-            r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(),
+    return {{r.size(), r.size(), r.size()}, r.size(), r.size(), r.size(), r.size(), r.size(), r.size(),
+            r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(),
             r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix()};
 }
 
-Softmax softmax(JNIEnv* env, jlong memory, jlongArray values) {
+Dense dense(JNIEnv* env, jlong memory, jlongArray values) {
     Record r(env, memory, values);
-    return {r.size(), r.size(), r.size(), r.size(), r.matrix(), r.matrix(), r.matrix(), r.matrix(),
-            r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix()};
+    return {r.size(), r.size(), r.size(), r.matrix(), r.matrix(), r.matrix(), r.matrix(),
+            r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix()};
 }
 
-// Token ids or targets, copied to their place in the memory; null stays null.
+// Token ids, targets or lengths, copied to their place in the memory; null stays null.
 const int32_t* ids(JNIEnv* env, jlong memory, jlong offset, jintArray values) {
     if (!values) return nullptr;
     jint* place = reinterpret_cast<jint*>(floatsAt(memory, offset));
@@ -64,13 +64,15 @@ constexpr size_t HUGE_PAGE = size_t(2) << 20;
 constexpr int GUARD = 16;                        // Layout.GUARD
 constexpr uint32_t GUARD_WORD = 0x7fa5a5a5;      // a NaN, so that a read beyond a matrix shows as well
 
-// Where the 16 canonical rows of a tensor lie that are columns 16*group.. of a panel. Rows of gates come from four places,
-// `rows` apart; rows of the vocabulary are neighbours.
+// Where the 16 canonical rows of a tensor lie that are columns 16*group.. of a panel: neighbours (dense layers, vanilla RNN), or
+// those of the same 16 units in each gate (LSTM), `units` rows apart. Peepholes have no g.
+enum Form : long { NEIGHBOURS, GATES, PEEPHOLES };
 struct Rows16 { long first, count; };
-Rows16 rowsOf(long panel, long group, long rows, bool gates) {
-    long unit = gates ? panel * UNITS : panel * PANEL + group * UNITS, left = rows - unit;
-    if (left <= 0) return {0, 0};
-    return {gates ? group * rows + unit : unit, left < UNITS ? left : UNITS};
+Rows16 rowsOf(long form, long panel, long group, long units) {
+    const long unit = form == NEIGHBOURS ? panel * PANEL + group * UNITS : panel * UNITS, left = units - unit;
+    if (left <= 0 || (form == PEEPHOLES && group == 2)) return {0, 0};
+    const long gate = form == NEIGHBOURS ? 0 : form == PEEPHOLES && group == 3 ? 2 : group;
+    return {gate * units + unit, left < UNITS ? left : UNITS};
 }
 
 }  // namespace
@@ -118,12 +120,12 @@ KERNEL(jboolean, isGuarded)(JNIEnv*, jclass, jlong memory, jlong offset) {
 
 KERNEL(void, loadPanels)(JNIEnv* env, jclass, jlong kernels, jlong memory, jfloatArray canonical, jlongArray tensor) {
     Record r(env, memory, tensor);
-    const long at = r.size(), rows = r.size(), columns = r.size(), gates = r.size(), count = r.size();
+    const long at = r.size(), units = r.size(), columns = r.size(), form = r.size(), count = r.size();
     float *panel = r.matrix(), *staged = r.matrix();
     for (long p = 0; p < count; p++, panel += columns * PANEL) {
         memset(staged, 0, size_t(PANEL * columns) * sizeof(float));
         for (long group = 0; group < PANEL / UNITS; group++) {
-            Rows16 from = rowsOf(p, group, rows, gates);
+            Rows16 from = rowsOf(form, p, group, units);
             env->GetFloatArrayRegion(canonical, jsize(at + from.first * columns), jsize(from.count * columns), staged + group * UNITS * columns);
         }
         kernelsAt(kernels).rowsToPanel(staged, columns, panel);
@@ -132,12 +134,12 @@ KERNEL(void, loadPanels)(JNIEnv* env, jclass, jlong kernels, jlong memory, jfloa
 
 KERNEL(void, storePanels)(JNIEnv* env, jclass, jlong kernels, jlong memory, jfloatArray canonical, jlongArray tensor) {
     Record r(env, memory, tensor);
-    const long at = r.size(), rows = r.size(), columns = r.size(), gates = r.size(), count = r.size();
+    const long at = r.size(), units = r.size(), columns = r.size(), form = r.size(), count = r.size();
     float *panel = r.matrix(), *staged = r.matrix();
     for (long p = 0; p < count; p++, panel += columns * PANEL) {
         kernelsAt(kernels).panelToRows(panel, columns, staged);
         for (long group = 0; group < PANEL / UNITS; group++) {
-            Rows16 to = rowsOf(p, group, rows, gates);
+            Rows16 to = rowsOf(form, p, group, units);
             env->SetFloatArrayRegion(canonical, jsize(at + to.first * columns), jsize(to.count * columns), staged + group * UNITS * columns);
         }
     }
@@ -160,6 +162,11 @@ KERNEL(void, copy)(JNIEnv*, jclass, jlong memory, jlong from, jlong to, jlong co
     memcpy(floatsAt(memory, to), floatsAt(memory, from), size_t(count) * sizeof(float));
 }
 
+KERNEL(void, copyColumns)(JNIEnv*, jclass, jlong memory, jlong from, jlong fromStride, jlong to, jlong toStride, jlong rows, jlong columns) {
+    for (long row = 0; row < rows; row++)
+        memcpy(floatsAt(memory, to + row * toStride), floatsAt(memory, from + row * fromStride), size_t(columns) * sizeof(float));
+}
+
 KERNEL(void, zero)(JNIEnv*, jclass, jlong memory, jlong offset, jlong count) {
     memset(floatsAt(memory, offset), 0, size_t(count) * sizeof(float));
 }
@@ -172,39 +179,71 @@ KERNEL(void, embeddingBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory
     kernelsAt(kernels).embeddingBackward(embedding(env, memory, e), ids(env, memory, place, inputs));
 }
 
-// draw: from, to, count, threshold, seed, layer, window, shard
+KERNEL(void, tie)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray e, jlongArray d) {
+    kernelsAt(kernels).tie(embedding(env, memory, e), dense(env, memory, d));
+}
+
+KERNEL(void, addTied)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray e, jlongArray d) {
+    kernelsAt(kernels).addTied(embedding(env, memory, e), dense(env, memory, d));
+}
+
+// draw: from, to, count, period, threshold, seed, layer, window, shard
 KERNEL(void, dropout)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray draw, jfloat scale) {
     Record r(env, memory, draw);
     float *from = r.matrix(), *to = r.matrix();
-    const long count = r.size();
+    const long count = r.size(), period = r.size();
     const uint32_t threshold = uint32_t(r.size());
-    kernelsAt(kernels).dropout(from, to, count, threshold, scale,
+    kernelsAt(kernels).dropout(from, to, count, period, threshold, scale,
                                {uint64_t(r.size()), uint32_t(r.size()), uint32_t(r.size()), uint32_t(r.size())});
 }
 
-KERNEL(void, lstmForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray layer) {
-    kernelsAt(kernels).lstmForward(lstm(env, memory, layer));
+KERNEL(void, recurrentForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong place, jintArray lengths) {
+    kernelsAt(kernels).recurrentForward(recurrent(env, memory, record), ids(env, memory, place, lengths));
 }
 
-KERNEL(void, lstmBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray layer) {
-    kernelsAt(kernels).lstmBackward(lstm(env, memory, layer));
+KERNEL(void, recurrentBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong place, jintArray lengths) {
+    kernelsAt(kernels).recurrentBackward(recurrent(env, memory, record), ids(env, memory, place, lengths));
 }
 
-KERNEL(void, softmaxForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray s, jlong place, jintArray targets) {
-    kernelsAt(kernels).softmaxForward(softmax(env, memory, s), ids(env, memory, place, targets));
+KERNEL(void, denseForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record) {
+    kernelsAt(kernels).denseForward(dense(env, memory, record));
 }
 
-KERNEL(void, softmaxBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray s, jlong place, jintArray targets, jfloat scale) {
-    kernelsAt(kernels).softmaxBackward(softmax(env, memory, s), ids(env, memory, place, targets), scale);
+KERNEL(void, softmaxForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong place, jintArray targets) {
+    kernelsAt(kernels).softmaxForward(dense(env, memory, record), ids(env, memory, place, targets));
+}
+
+KERNEL(void, softmaxBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong place, jintArray targets, jfloat scale) {
+    kernelsAt(kernels).softmaxBackward(dense(env, memory, record), ids(env, memory, place, targets), scale);
+}
+
+KERNEL(void, squaredForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong place, jintArray counts) {
+    kernelsAt(kernels).squaredForward(dense(env, memory, record), ids(env, memory, place, counts));
+}
+
+KERNEL(void, squaredBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong place, jintArray counts, jfloat scale) {
+    kernelsAt(kernels).squaredBackward(dense(env, memory, record), ids(env, memory, place, counts), scale);
+}
+
+KERNEL(void, denseBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record) {
+    kernelsAt(kernels).denseBackward(dense(env, memory, record));
 }
 
 KERNEL(void, readProbabilities)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jint row, jfloatArray into) {
-    Softmax s = softmax(env, memory, record);
+    Dense d = dense(env, memory, record);
     float probabilities[PANEL];
-    for (long p = 0; p < panels(s.vocab); p++) {
-        kernelsAt(kernels).probabilities(s, row, p, probabilities);
-        long left = s.vocab - p * PANEL;
+    for (long p = 0; p < panels(d.outputs); p++) {
+        kernelsAt(kernels).probabilities(d, row, p, probabilities);
+        long left = d.outputs - p * PANEL;
         env->SetFloatArrayRegion(into, jsize(p * PANEL), jsize(left < PANEL ? left : PANEL), probabilities);
+    }
+}
+
+KERNEL(void, readOutputs)(JNIEnv* env, jclass, jlong memory, jlongArray record, jint row, jfloatArray into) {
+    Dense d = dense(env, memory, record);
+    for (long p = 0; p < panels(d.outputs); p++) {
+        long left = d.outputs - p * PANEL;
+        env->SetFloatArrayRegion(into, jsize(p * PANEL), jsize(left < PANEL ? left : PANEL), d.z + (p * d.rows + row) * PANEL);
     }
 }
 
@@ -216,15 +255,41 @@ KERNEL(jdouble, sumOfSquares)(JNIEnv*, jclass, jlong kernels, jlong memory, jlon
     return kernelsAt(kernels).sumOfSquares(floatsAt(memory, offset), long(count));
 }
 
-KERNEL(void, sgd)(JNIEnv*, jclass, jlong kernels, jlong memory, jlong parameters, jlong gradients, jlong count, jfloat rate) {
-    kernelsAt(kernels).sgd(floatsAt(memory, parameters), floatsAt(memory, gradients), long(count), rate);
+// blocks: parameters, gradients, first moment or -1, count. settings: learning rate, momentum, scale
+KERNEL(void, sgd)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray blocks, jfloatArray settings, jboolean nesterov, jboolean first) {
+    Record r(env, memory, blocks);
+    float *parameters = r.matrix(), *gradients = r.matrix(), *v = r.matrix();
+    jfloat s[3];
+    env->GetFloatArrayRegion(settings, 0, 3, s);
+    kernelsAt(kernels).sgd(parameters, gradients, v, r.size(), {s[0], s[1], s[2], nesterov != 0, first != 0});
 }
 
 // blocks: parameters, gradients, first and second moment, count. settings: the components of Adam
 KERNEL(void, adam)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray blocks, jfloatArray settings) {
     Record r(env, memory, blocks);
     float *parameters = r.matrix(), *gradients = r.matrix(), *m = r.matrix(), *v = r.matrix();
-    jfloat a[7];
-    env->GetFloatArrayRegion(settings, 0, 7, a);
-    kernelsAt(kernels).adam(parameters, gradients, m, v, r.size(), {a[0], a[1], a[2], a[3], a[4], a[5], a[6]});
+    jfloat a[8];
+    env->GetFloatArrayRegion(settings, 0, 8, a);
+    kernelsAt(kernels).adam(parameters, gradients, m, v, r.size(), {a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]});
+}
+
+// Of a table whose rows lie stride floats apart, those of ids alone; see NativeKernel.touched.
+KERNEL(void, zeroRows)(JNIEnv* env, jclass, jlong memory, jlong table, jlong stride, jlong place, jintArray rows) {
+    const int32_t* row = ids(env, memory, place, rows);
+    for (jsize i = 0; i < env->GetArrayLength(rows); i++) memset(floatsAt(memory, table + row[i] * stride), 0, size_t(stride) * sizeof(float));
+}
+
+KERNEL(jdouble, sumOfSquaresOfRows)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlong table, jlong stride, jlong place, jintArray rows) {
+    const int32_t* row = ids(env, memory, place, rows);
+    double sum = 0;
+    for (jsize i = 0; i < env->GetArrayLength(rows); i++) sum += kernelsAt(kernels).sumOfSquares(floatsAt(memory, table + row[i] * stride), long(stride));
+    return sum;
+}
+
+KERNEL(void, sgdRows)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlong parameters, jlong gradients, jlong stride, jlong place, jintArray rows,
+                      jfloat learningRate, jfloat scale) {
+    const int32_t* row = ids(env, memory, place, rows);
+    for (jsize i = 0; i < env->GetArrayLength(rows); i++)
+        kernelsAt(kernels).sgd(floatsAt(memory, parameters + row[i] * stride), floatsAt(memory, gradients + row[i] * stride), nullptr, long(stride),
+                               {learningRate, 0, scale, false, false});
 }

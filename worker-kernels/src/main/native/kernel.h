@@ -2,13 +2,14 @@
 // a null pointer stands for a null matrix. Everything else that the operations know of memory is below.
 //
 // Rows of an ordinary matrix lie stride(columns) floats apart, and the columns from there on are zero and stay zero. Panels
-// hold 64 columns each, so that a row of a panel is what a register tile is wide:
-//   Wx, Wh, dWx, dWh   [hidden/16 panels][inputs][64]       columns i16 f16 g16 o16: the four gates of the same 16 units
-//   b, db              [hidden/16 panels][64]
-//   gates              [hidden/16 panels][seqLen*batch][64] activations after forward, dG after backward
-//   W, dW (softmax)    [vocab/64 panels][H][64]
-//   b, db (softmax)    [vocab/64 panels][64]
-//   z                  [vocab/64 panels][seqLen*batch][64]
+// hold 64 columns each, so that a row of a panel is what a register tile is wide. Those of a layer's gates, G of them:
+//   Wx, Wh, dWx, dWh   [G][inputs][64]              LSTM: columns i16 f16 g16 o16, the four gates of the same 16 units;
+//   b, db              [G][64]                      vanilla RNN: 64 units
+//   gates              [G][seqLen*batch][64]        activations after forward (RNN: Wx x + b), dG after backward
+//   p, dp              [G][64]                      p_i and p_f in the columns of i and f, p_o in those of o
+//   W, dW (dense)      [outputs/64 panels][inputs][64]
+//   b, db (dense)      [outputs/64 panels][64]
+//   z                  [outputs/64 panels][rows][64]
 // The layout is the same for every instruction set, so a replica's bytes do not depend on where it ran.
 #pragma once
 #include <cstdint>
@@ -16,7 +17,7 @@
 namespace rondo {
 
 constexpr long PANEL = 64;          // columns of a panel
-constexpr long UNITS = 16;          // hidden units of a panel of gates; columns that padding rounds up to
+constexpr long UNITS = 16;          // hidden units of an LSTM's panel; columns that padding rounds up to
 constexpr long PACKED_ROWS = 256;   // Layout.PACKED_ROWS
 
 constexpr long panels(long columns, long width = PANEL) { return (columns + width - 1) / width; }
@@ -27,24 +28,32 @@ struct Embedding {
     float *weight, *dWeight, *out, *dOut;
 };
 
-struct Lstm {
-    long I, H, batch, seqLen;
-    float *Wx, *Wh, *b, *dWx, *dWh, *db;
+enum Activation : long { TANH, RELU, SIGMOID };   // in the order of Activation.java
+
+struct Recurrent {
+    struct { long gates, activation, peephole; } cell;
+    long reverse, addsDx, I, H, batch, seqLen;
+    float *Wx, *Wh, *b, *p, *dWx, *dWh, *db, *dp;
     float *x, *h, *c, *tanhC, *gates, *dx, *dh, *dc;
     float *scratch;
 };
 
-// z keeps the logits until the backward pass overwrites them; a row's probabilities are exp(z - max - log sum), with the two
-// in the first floats of the row of sums, [seqLen*batch][32]: p is written once less, over a matrix larger than the caches.
-struct Softmax {
-    long vocab, H, batch, seqLen;
+// For a softmax, z keeps the logits until denseBackward overwrites them panel by panel, and a row of sums, [rows][32], what
+// it takes to turn them into probabilities and gradients: p is never written, over a matrix larger than the caches.
+struct Dense {
+    long outputs, inputs, rows;
     float *W, *b, *dW, *db;
-    float *x, *z, *loss, *dx;
+    float *x, *z, *loss, *y, *dx;   // y: null for a softmax
     float *sums, *scratch;
 };
 
+struct Sgd {
+    float learningRate, momentum, scale;
+    bool nesterov, first;   // first: there is no momentum yet
+};
+
 struct Adam {
-    float learningRate, beta1, beta2, epsilon, scale;
+    float learningRate, beta1, beta2, epsilon, weightDecay, scale;
     float correction1, correction2;   // 1 - beta1^step, sqrt(1 - beta2^step)
 };
 
@@ -57,18 +66,27 @@ struct Draw {
 struct Kernels {
     const char* name;
     void (*embeddingForward)(const Embedding&, const int32_t* ids);
+    // Adds to dWeight
     void (*embeddingBackward)(const Embedding&, const int32_t* ids);
-    void (*lstmForward)(const Lstm&);
-    void (*lstmBackward)(const Lstm&);
-    void (*softmaxForward)(const Softmax&, const int32_t* targets);
-    void (*softmaxBackward)(const Softmax&, const int32_t* targets, float scale);
+    void (*tie)(const Embedding&, const Dense&);
+    void (*addTied)(const Embedding&, const Dense&);
+    // lengths: null where all are seqLen
+    void (*recurrentForward)(const Recurrent&, const int32_t* lengths);
+    void (*recurrentBackward)(const Recurrent&, const int32_t* lengths);
+    void (*denseForward)(const Dense&);
+    void (*denseBackward)(const Dense&);
+    void (*softmaxForward)(const Dense&, const int32_t* targets);
+    void (*softmaxBackward)(const Dense&, const int32_t* targets, float scale);
+    void (*squaredForward)(const Dense&, const int32_t* counts);
+    void (*squaredBackward)(const Dense&, const int32_t* counts, float scale);
     // Those of one panel; into: 64 floats
-    void (*probabilities)(const Softmax&, long row, long panel, float* into);
-    // count: a multiple of 16, here and below
-    void (*dropout)(const float* from, float* to, long count, uint32_t threshold, float scale, const Draw&);
+    void (*probabilities)(const Dense&, long row, long panel, float* into);
+    // count, period: multiples of 16, here and below. The mask of element e is that of e % period
+    void (*dropout)(const float* from, float* to, long count, long period, uint32_t threshold, float scale, const Draw&);
     double (*sum)(const float* x, long count);
     double (*sumOfSquares)(const float* x, long count);
-    void (*sgd)(float* parameters, const float* gradients, long count, float rate);
+    // v: null without momentum
+    void (*sgd)(float* parameters, const float* gradients, float* v, long count, const Sgd&);
     void (*adam)(float* parameters, const float* gradients, float* m, float* v, long count, const Adam&);
     // [64][columns] -> [columns][64], and back
     void (*rowsToPanel)(const float* rows, long columns, float* panel);

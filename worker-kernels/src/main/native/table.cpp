@@ -8,23 +8,30 @@ namespace rondo::RONDO_ISA {
 
 void embeddingForward(const Embedding&, const int32_t*);
 void embeddingBackward(const Embedding&, const int32_t*);
-void lstmForward(const Lstm&);
-void lstmBackward(const Lstm&);
-void softmaxForward(const Softmax&, const int32_t*);
-void softmaxBackward(const Softmax&, const int32_t*, float);
-void probabilities(const Softmax&, long, long, float*);
-void dropout(const float*, float*, long, uint32_t, float, const Draw&);
+void tie(const Embedding&, const Dense&);
+void addTied(const Embedding&, const Dense&);
+void recurrentForward(const Recurrent&, const int32_t*);
+void recurrentBackward(const Recurrent&, const int32_t*);
+void denseForward(const Dense&);
+void denseBackward(const Dense&);
+void softmaxForward(const Dense&, const int32_t*);
+void softmaxBackward(const Dense&, const int32_t*, float);
+void squaredForward(const Dense&, const int32_t*);
+void squaredBackward(const Dense&, const int32_t*, float);
+void probabilities(const Dense&, long, long, float*);
+void dropout(const float*, float*, long, long, uint32_t, float, const Draw&);
 double sum(const float*, long);
 double sumOfSquares(const float*, long);
-void sgd(float*, const float*, long, float);
+void sgd(float*, const float*, float*, long, const Sgd&);
 void adam(float*, const float*, float*, float*, long, const Adam&);
 void rowsToPanel(const float*, long, float*);
 void panelToRows(const float*, long, float*);
 double fmaPeak(long, float*);
 
 extern const Kernels kernels;
-const Kernels kernels = {RONDO_NAME(RONDO_ISA), embeddingForward, embeddingBackward, lstmForward, lstmBackward,
-                         softmaxForward, softmaxBackward, probabilities, dropout, sum, sumOfSquares, sgd, adam,
-                         rowsToPanel, panelToRows, fmaPeak};
+const Kernels kernels = {RONDO_NAME(RONDO_ISA), embeddingForward, embeddingBackward, tie, addTied,
+                         recurrentForward, recurrentBackward, denseForward, denseBackward,
+                         softmaxForward, softmaxBackward, squaredForward, squaredBackward, probabilities,
+                         dropout, sum, sumOfSquares, sgd, adam, rowsToPanel, panelToRows, fmaPeak};
 
 }  // namespace rondo::RONDO_ISA

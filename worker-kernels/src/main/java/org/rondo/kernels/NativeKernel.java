@@ -1,5 +1,6 @@
 package org.rondo.kernels;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
@@ -11,6 +12,10 @@ public final class NativeKernel extends Kernel {
     private final String instructionSet;
     private final long kernels;
     private final long memory;
+    /** Rows of the embedding's gradient that may be other than zero, ascending, or null if any may: a window has fewer tokens
+     *  than the table has rows, so zeroing, norm and plain SGD leave the others alone. After {@link #embeddingBackward} they
+     *  are those of the window, whatever was before, so what is computed does not depend on it. */
+    private int[] touched = {};
 
     /** @param instructionSet one of {@link NativeLibrary#instructionSets()}, or {@code best}
      *  @throws IllegalArgumentException if this machine does not have it, or the library cannot be loaded
@@ -35,6 +40,7 @@ public final class NativeKernel extends Kernel {
 
     @Override public void load(Block block, float[] canonical) {
         checkVector(canonical);
+        if (block == Block.GRADIENTS) touched = null;
         for (Tensor t : layout.network.tensors()) {
             Matrix m = layout.at(block, t);
             if (isRows(t)) writeRows(canonical, t.offset(), memory, m.offset(), m.rows(), m.cols());
@@ -73,50 +79,102 @@ public final class NativeKernel extends Kernel {
         zero(memory, m.offset(), m.floats());
     }
 
+    @Override public void copyColumns(Matrix from, int fromColumn, Matrix to, int toColumn, int columns) {
+        checkOpen();
+        Objects.checkFromIndexSize(fromColumn, columns, from.cols());
+        Objects.checkFromIndexSize(toColumn, columns, to.cols());
+        copyColumns(memory, from.offset() + fromColumn, from.stride(), to.offset() + toColumn, to.stride(), from.rows(), columns);
+    }
+
     @Override public void embeddingForward(Layout.Embedding e, int[] ids) {
-        checkIds("inputs", ids, 0);
+        checkIds("inputs", ids, layout.batch * layout.seqLen, 0, e.vocab());
         embeddingForward(kernels, memory, operands(e), layout.ids.offset(), ids);
     }
 
     @Override public void embeddingBackward(Layout.Embedding e, int[] ids) {
-        checkIds("inputs", ids, 0);
+        checkIds("inputs", ids, layout.batch * layout.seqLen, 0, e.vocab());
+        if (touched == null) zero(e.dWeight());
+        else zeroRows(memory, e.dWeight().offset(), e.dWeight().stride(), layout.ids.offset(), touched);
         embeddingBackward(kernels, memory, operands(e), layout.ids.offset(), ids);
+        touched = Arrays.stream(ids).sorted().distinct().toArray();
     }
 
-    @Override public void dropout(Matrix from, Matrix to, double rate, Draw draw, int layer) {
+    @Override public void tie(Layout.Embedding e, Layout.Dense d) {
+        checkOpen();
+        tie(kernels, memory, operands(e), operands(d));
+    }
+
+    @Override public void addTied(Layout.Embedding e, Layout.Dense d) {
+        checkOpen();
+        touched = null;
+        addTied(kernels, memory, operands(e), operands(d));
+    }
+
+    @Override public void dropout(Matrix from, Matrix to, double rate, Draw draw, int layer, int period) {
         checkOpen();
         checkRate(rate);
         long threshold = (long) (rate * 0x1p32);
-        long[] operands = {from.offset(), to.offset(), from.floats(), threshold, draw.seed(), layer, draw.window(), draw.shard()};
+        long[] operands = {from.offset(), to.offset(), from.floats(), (long) period * from.stride(), threshold, draw.seed(), layer, draw.window(), draw.shard()};
         dropout(kernels, memory, operands, (float) (1 / (1 - rate)));
     }
 
-    @Override public void lstmForward(Layout.Lstm l) {
+    @Override public void recurrentForward(Layout.Recurrent r, int[] lengths) {
         checkOpen();
-        lstmForward(kernels, memory, operands(l));
+        checkLengths(lengths);
+        recurrentForward(kernels, memory, operands(r), layout.ids.offset(), lengths);
     }
 
-    @Override public void lstmBackward(Layout.Lstm l) {
+    @Override public void recurrentBackward(Layout.Recurrent r, int[] lengths) {
         checkOpen();
-        lstmBackward(kernels, memory, operands(l));
+        checkLengths(lengths);
+        recurrentBackward(kernels, memory, operands(r), layout.ids.offset(), lengths);
     }
 
-    @Override public void softmaxForward(Layout.Softmax s, int[] targets) {
+    @Override public void denseForward(Layout.Dense d) {
         checkOpen();
-        if (targets != null) checkIds("targets", targets, Window.NONE);
-        softmaxForward(kernels, memory, operands(s), layout.ids.offset(), targets);
+        denseForward(kernels, memory, operands(d));
     }
 
-    @Override public void softmaxBackward(Layout.Softmax s, int[] targets, float scale) {
-        checkIds("targets", targets, Window.NONE);
-        softmaxBackward(kernels, memory, operands(s), layout.ids.offset(), targets, scale);
+    @Override public void softmaxForward(Layout.Dense d, int[] targets) {
+        checkOpen();
+        if (targets != null) checkIds("targets", targets, d.rows(), Window.NONE, d.outputs());
+        softmaxForward(kernels, memory, operands(d), layout.ids.offset(), targets);
     }
 
-    @Override public void readProbabilities(Layout.Softmax s, int row, float[] into) {
+    @Override public void softmaxBackward(Layout.Dense d, int[] targets, float scale) {
+        checkIds("targets", targets, d.rows(), Window.NONE, d.outputs());
+        softmaxBackward(kernels, memory, operands(d), layout.ids.offset(), targets, scale);
+    }
+
+    @Override public void squaredForward(Layout.Dense d, int[] counts) {
+        checkIds("counts", counts, d.rows(), Window.NONE, 1);
+        squaredForward(kernels, memory, operands(d), layout.ids.offset(), counts);
+    }
+
+    @Override public void squaredBackward(Layout.Dense d, int[] counts, float scale) {
+        checkIds("counts", counts, d.rows(), Window.NONE, 1);
+        squaredBackward(kernels, memory, operands(d), layout.ids.offset(), counts, scale);
+    }
+
+    @Override public void denseBackward(Layout.Dense d) {
         checkOpen();
-        Objects.checkIndex(row, s.batch() * s.seqLen());
-        Objects.checkFromIndexSize(0, s.vocab(), into.length);
-        readProbabilities(kernels, memory, operands(s), row, into);
+        denseBackward(kernels, memory, operands(d));
+    }
+
+    @Override public void readProbabilities(Layout.Dense d, int row, float[] into) {
+        checkRow(d, row, into);
+        readProbabilities(kernels, memory, operands(d), row, into);
+    }
+
+    @Override public void readOutputs(Layout.Dense d, int row, float[] into) {
+        checkRow(d, row, into);
+        readOutputs(memory, operands(d), row, into);
+    }
+
+    private void checkRow(Layout.Dense d, int row, float[] into) {
+        checkOpen();
+        Objects.checkIndex(row, d.rows());
+        Objects.checkFromIndexSize(0, d.outputs(), into.length);
     }
 
     @Override public double sum(Matrix m) {
@@ -126,22 +184,38 @@ public final class NativeKernel extends Kernel {
 
     @Override public double sumOfSquares(Matrix m) {
         checkOpen();
-        return sumOfSquares(kernels, memory, m.offset(), m.floats());
+        boolean sparse = isSparse() && m.equals(layout.block(Block.GRADIENTS));
+        if (!sparse) return sumOfSquares(kernels, memory, m.offset(), m.floats());
+        Matrix table = layout.embedding.dWeight();
+        return sumOfSquaresOfRows(kernels, memory, table.offset(), table.stride(), layout.ids.offset(), touched)
+                + sumOfSquares(kernels, memory, m.offset() + table.floats(), m.floats() - table.floats());
     }
 
-    @Override public void sgd(float learningRate, float scale) {
+    @Override public void sgd(float learningRate, float momentum, boolean nesterov, int step, float scale) {
         checkOpen();
-        Matrix w = layout.block(Block.PARAMETERS);
-        sgd(kernels, memory, w.offset(), layout.block(Block.GRADIENTS).offset(), w.floats(), learningRate * scale);
+        Matrix w = layout.block(Block.PARAMETERS), g = layout.block(Block.GRADIENTS), v = momentum == 0 ? null : layout.block(Block.FIRST_MOMENT);
+        long done = 0;
+        if (momentum == 0 && isSparse()) {
+            Matrix table = layout.embedding.weight();
+            sgdRows(kernels, memory, table.offset(), layout.embedding.dWeight().offset(), table.stride(), layout.ids.offset(), touched, learningRate, scale);
+            done = table.floats();
+        }
+        long[] blocks = {w.offset() + done, g.offset() + done, v == null ? -1 : v.offset(), w.floats() - done};
+        sgd(kernels, memory, blocks, new float[] {learningRate, momentum, scale}, nesterov, step == 1);
     }
 
-    @Override public void adam(float learningRate, float beta1, float beta2, float epsilon, int step, float scale) {
+    /** Whether of GRADIENTS, which begin with the embedding's, only the rows {@link #touched} are other than zero. */
+    private boolean isSparse() {
+        return touched != null && layout.embedding != null && layout.has(Block.GRADIENTS);
+    }
+
+    @Override public void adam(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, int step, float scale) {
         checkOpen();
         Matrix w = layout.block(Block.PARAMETERS);
         long[] blocks = {w.offset(), layout.block(Block.GRADIENTS).offset(), layout.block(Block.FIRST_MOMENT).offset(),
                 layout.block(Block.SECOND_MOMENT).offset(), w.floats()};
         float bias1 = (float) (1 - Math.pow(beta1, step)), bias2 = (float) Math.sqrt(1 - Math.pow(beta2, step));
-        adam(kernels, memory, blocks, new float[] {learningRate, beta1, beta2, epsilon, scale, bias1, bias2});
+        adam(kernels, memory, blocks, new float[] {learningRate, beta1, beta2, epsilon, weightDecay, scale, bias1, bias2});
     }
 
     @Override protected void free() {
@@ -171,26 +245,29 @@ public final class NativeKernel extends Kernel {
         return t.name().equals("embedding.weight");
     }
 
-    /** Where a tensor begins in the canonical vector, its rows (a gate's, for an LSTM's tensor), columns, whether its rows are
-     *  gates, its panels and their place, and the place where the rows of one panel are gathered. */
+    /** Where a tensor begins in the canonical vector, its units (rows of one gate), columns, form (jni.cpp), panels and their
+     *  place, and the place where the rows of one panel are gathered. */
     private long[] panels(Tensor t, Matrix m) {
-        boolean gates = !t.name().startsWith("output.");
-        int rows = t.shape().get(0) / (gates ? 4 : 1), cols = t.shape().size() == 2 ? t.shape().get(1) : 1;
-        return new long[] {t.offset(), rows, cols, gates ? 1 : 0, m.rows() / cols, m.offset(), layout.scratch.offset()};
+        boolean neighbours = t.name().startsWith("output.") || layout.network.cell().gates() == 1, peepholes = t.name().startsWith("peephole");
+        int units = neighbours ? t.shape().get(0) : layout.network.hidden(), cols = t.shape().size() == 2 ? t.shape().get(1) : 1;
+        return new long[] {t.offset(), units, cols, neighbours ? 0 : peepholes ? 2 : 1, m.rows() / cols, m.offset(), layout.scratch.offset()};
     }
 
     private static long[] operands(Layout.Embedding e) {
         return operands(new long[] {e.vocab(), e.width(), e.batch(), e.seqLen()}, e.weight(), e.dWeight(), e.out(), e.dOut());
     }
 
-    private static long[] operands(Layout.Lstm l) {
-        return operands(new long[] {l.I(), l.H(), l.batch(), l.seqLen()}, l.Wx(), l.Wh(), l.b(), l.dWx(), l.dWh(), l.db(),
-                l.x(), l.h(), l.c(), l.tanhC(), l.gates(), l.dx(), l.dh(), l.dc(), l.scratch());
+    private static long[] operands(Layout.Recurrent r) {
+        Cell cell = r.cell();
+        long[] sizes = {cell.gates(), cell.activation().ordinal(), cell.peephole() ? 1 : 0, r.reverse() ? 1 : 0, r.addsDx() ? 1 : 0,
+                r.I(), r.H(), r.batch(), r.seqLen()};
+        return operands(sizes, r.Wx(), r.Wh(), r.b(), r.p(), r.dWx(), r.dWh(), r.db(), r.dp(),
+                r.x(), r.h(), r.c(), r.tanhC(), r.gates(), r.dx(), r.dh(), r.dc(), r.scratch());
     }
 
-    private static long[] operands(Layout.Softmax s) {
-        return operands(new long[] {s.vocab(), s.H(), s.batch(), s.seqLen()}, s.W(), s.b(), s.dW(), s.db(),
-                s.x(), s.z(), s.loss(), s.dx(), s.sums(), s.scratch());
+    private static long[] operands(Layout.Dense d) {
+        return operands(new long[] {d.outputs(), d.inputs(), d.rows()}, d.W(), d.b(), d.dW(), d.db(),
+                d.x(), d.z(), d.loss(), d.y(), d.dx(), d.sums(), d.scratch());
     }
 
     /** Sizes, then offsets, -1 where there is no matrix: kernel.h's structs in the order of their fields. */
@@ -221,27 +298,50 @@ public final class NativeKernel extends Kernel {
 
     private static native void zero(long memory, long offset, long count);
 
+    private static native void copyColumns(long memory, long from, long fromStride, long to, long toStride, long rows, long columns);
+
     private static native void embeddingForward(long kernels, long memory, long[] embedding, long place, int[] ids);
 
     private static native void embeddingBackward(long kernels, long memory, long[] embedding, long place, int[] ids);
 
+    private static native void tie(long kernels, long memory, long[] embedding, long[] dense);
+
+    private static native void addTied(long kernels, long memory, long[] embedding, long[] dense);
+
     private static native void dropout(long kernels, long memory, long[] draw, float scale);
 
-    private static native void lstmForward(long kernels, long memory, long[] layer);
+    private static native void recurrentForward(long kernels, long memory, long[] layer, long place, int[] lengths);
 
-    private static native void lstmBackward(long kernels, long memory, long[] layer);
+    private static native void recurrentBackward(long kernels, long memory, long[] layer, long place, int[] lengths);
 
-    private static native void softmaxForward(long kernels, long memory, long[] softmax, long place, int[] targets);
+    private static native void denseForward(long kernels, long memory, long[] dense);
 
-    private static native void softmaxBackward(long kernels, long memory, long[] softmax, long place, int[] targets, float scale);
+    private static native void softmaxForward(long kernels, long memory, long[] dense, long place, int[] targets);
 
-    private static native void readProbabilities(long kernels, long memory, long[] softmax, int row, float[] into);
+    private static native void softmaxBackward(long kernels, long memory, long[] dense, long place, int[] targets, float scale);
+
+    private static native void squaredForward(long kernels, long memory, long[] dense, long place, int[] counts);
+
+    private static native void squaredBackward(long kernels, long memory, long[] dense, long place, int[] counts, float scale);
+
+    private static native void denseBackward(long kernels, long memory, long[] dense);
+
+    private static native void readProbabilities(long kernels, long memory, long[] dense, int row, float[] into);
+
+    private static native void readOutputs(long memory, long[] dense, int row, float[] into);
 
     private static native double sum(long kernels, long memory, long offset, long count);
 
     private static native double sumOfSquares(long kernels, long memory, long offset, long count);
 
-    private static native void sgd(long kernels, long memory, long parameters, long gradients, long count, float rate);
+    private static native void sgd(long kernels, long memory, long[] blocks, float[] settings, boolean nesterov, boolean first);
 
     private static native void adam(long kernels, long memory, long[] blocks, float[] settings);
+
+    private static native void zeroRows(long memory, long table, long stride, long place, int[] rows);
+
+    private static native double sumOfSquaresOfRows(long kernels, long memory, long table, long stride, long place, int[] rows);
+
+    private static native void sgdRows(long kernels, long memory, long parameters, long gradients, long stride, long place, int[] rows,
+                                       float learningRate, float scale);
 }

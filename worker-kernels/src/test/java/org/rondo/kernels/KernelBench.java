@@ -49,7 +49,7 @@ final class KernelBench {
         Window window = randomWindow(shape);
         try (Kernel kernel = Kernel.open(isa, layout)) {
             kernel.load(Block.PARAMETERS, Parameters.initial(shape.network, 1));
-            UnrolledNetwork network = new UnrolledNetwork(kernel, 0);
+            UnrolledNetwork network = new UnrolledNetwork(kernel, UnrolledNetwork.Dropout.NONE);
             Optimizer optimizer = new Optimizer("sgd", 0.25);
             network.setState(new float[0]);
             double[] seconds = new double[REPETITIONS];
