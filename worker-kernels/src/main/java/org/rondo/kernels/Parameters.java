@@ -6,16 +6,24 @@ public final class Parameters {
 
     private Parameters() { }
 
-    /** PyTorch's defaults for nn.Embedding, nn.LSTM and nn.Linear: embedding standard normal; all others uniform within
-     *  1/sqrt(hidden) of zero. Depends on seed and shapes alone. */
+    /** PyTorch's defaults for nn.Embedding, nn.LSTM or nn.RNN, and nn.Linear: embedding standard normal; layers uniform within
+     *  1/sqrt(hidden) of zero, the head within 1/sqrt of what it reads. A tied embedding is drawn as the head it also is.
+     *  Depends on seed and shapes alone. */
     public static float[] initial(Network network, long seed) {
+        return initial(network, seed, 0);
+    }
+
+    /** @param forgetBias added to the bias of every forget gate (Gers et al. 2000; 1 lets a new LSTM remember) */
+    public static float[] initial(Network network, long seed, double forgetBias) {
         float[] w = new float[network.parameterCount()];
-        float bound = (float) (1 / Math.sqrt(network.hidden()));
         Philox.Stream random = new Philox.Stream(seed, INITIAL_WEIGHTS);
         for (Tensor t : network.tensors()) {
-            boolean embedding = t.name().equals("embedding.weight");
+            boolean embedding = t.name().equals("embedding.weight"), head = t.name().startsWith("output.") || embedding;
+            float bound = (float) (1 / Math.sqrt(head ? network.width() : network.hidden()));
             for (int i = t.offset(); i < t.end(); i++)
-                w[i] = embedding ? random.normal() : bound * (2 * random.uniform() - 1);
+                w[i] = embedding && !network.tied() ? random.normal() : bound * (2 * random.uniform() - 1);
+            if (t.name().startsWith("bias_") && network.cell().hasMemory())
+                for (int j = 0; j < network.hidden(); j++) w[t.offset() + network.hidden() + j] += (float) forgetBias;
         }
         return w;
     }
