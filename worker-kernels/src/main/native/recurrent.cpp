@@ -36,6 +36,15 @@ static void step(const Recurrent& r, long t) {
     }
 }
 
+// Units that are padding have sums of 0, of which the tanh is 0, as padding must be, but not the logistic function.
+static void clearPadding(const Recurrent& r, long t) {
+    for (long row = 0; row < r.batch; row++)
+        for (long j = r.H; j < stride(r.H); j++) {
+            const long unit = row * stride(r.H) + j;
+            r.h[after(r, t) + unit] = r.c[after(r, t) + unit] = r.tanhC[t * r.batch * stride(r.H) + unit] = 0;
+        }
+}
+
 // Past its length a sequence keeps its state: as if i = 0, f = 1, g = 0, o = 0, so that dc passes backward as it is.
 static void keepState(const Recurrent& r, long t, const int32_t* lengths) {
     const long S = stride(r.H);
@@ -58,6 +67,7 @@ void recurrentForward(const Recurrent& r, const int32_t* lengths) {
     withCell(r, [&](auto cell) {
         for (long s = 0; s < r.seqLen; s++) {
             step<decltype(cell)>(r, stepAt(r, s));
+            if (r.cell.activation == SIGMOID) clearPadding(r, stepAt(r, s));
             if (lengths) keepState(r, stepAt(r, s), lengths);
         }
     });

@@ -1,0 +1,140 @@
+// The dense layer, its losses and tied weights against plain loops in double precision.
+#include "test.h"
+
+namespace rondo {
+
+namespace {
+
+struct Head {
+    const long V, H, n, S = stride(H), SV = stride(V), P = panels(V);
+    Floats W{P * H * 64}, b{P * 64}, dW{P * H * 64}, db{P * 64}, x{n * S}, z{P * n * 64}, loss{stride(n)}, y{n * SV}, dx{n * S}, sums{n * 32};
+    Floats scratch{(64 * 64 * panels(H) + n * (H + 16) + 15) / 16 * 16};
+    const Panelled w{W, H, 0}, bias{b, 1, 0}, dw{dW, H, 0}, dbias{db, 1, 0};
+    std::vector<double> zs, dz;
+
+    Head(long V, long H, long n) : V(V), H(H), n(n), zs(n * V), dz(n * V) {
+        for (const Panelled& m : {w, bias, dw, dbias}) fillPanels(m, V);
+        fillRows(x, n, H);
+        fillRows(y, n, V);
+        for (const Floats* m : {&z, &loss, &dx, &sums, &scratch}) fillGarbage(*m);
+        for (long r = 0; r < n; r++)
+            for (long v = 0; v < V; v++) {
+                zs[r * V + v] = bias(v, 0);
+                for (long j = 0; j < H; j++) zs[r * V + v] += double(w(v, j)) * x[r * S + j];
+            }
+    }
+
+    Dense record(bool softmax) const { return {V, H, n, W, b, dW, db, x, z, loss, softmax ? nullptr : +y, dx, sums, scratch}; }
+
+    void compareOutputs(const char* isa, double tolerance) const {
+        for (long r = 0; r < n; r++)
+            for (long v = 0; v < V; v++) near(isa, "z", zs[r * V + v], z[(v / 64 * n + r) * 64 + v % 64], tolerance);
+    }
+
+    void compareGradients(const char* isa, double tolerance) const {
+        for (long v = 0; v < V; v++) {
+            double sum = 0;
+            for (long r = 0; r < n; r++) sum += dz[r * V + v];
+            near(isa, "db of dense", sum, dbias(v, 0), tolerance);
+            for (long j = 0; j < H; j++) {
+                sum = 0;
+                for (long r = 0; r < n; r++) sum += dz[r * V + v] * x[r * S + j];
+                near(isa, "dW", sum, dw(v, j), tolerance);
+            }
+        }
+        for (long r = 0; r < n; r++)
+            for (long j = 0; j < S; j++) {
+                double sum = 0;
+                for (long v = 0; v < V && j < H; v++) sum += dz[r * V + v] * w(v, j);
+                near(isa, "dx of dense", sum, dx[r * S + j], j < H ? tolerance : 0);
+            }
+        zeroPadding(isa, "padding of dW", dW, dw, V);
+        zeroPadding(isa, "padding of db of dense", db, dbias, V);
+    }
+};
+
+const float SCALE = 0.125f;
+
+void testSoftmax(const Kernels& k, long V, long H, long n) {
+    Head head(V, H, n);
+    const double tolerance = 4 * EPS * double(H + V);
+    std::vector<int32_t> y(n);
+    for (auto& target : y) target = int32_t(generator() % uint32_t(V + 1)) - 1;
+    const Dense d = head.record(true);
+    k.denseForward(d);
+    head.compareOutputs(k.name, tolerance);
+    k.softmaxForward(d, nullptr);
+    for (long r = 0; r < n; r++) near(k.name, "loss without targets", 0, head.loss[r], 0);
+    k.softmaxForward(d, y.data());
+    for (long r = 0; r < n; r++) {
+        double sum = 0;
+        for (long v = 0; v < V; v++) sum += std::exp(head.zs[r * V + v]);
+        near(k.name, "loss", y[r] < 0 ? 0 : std::log(sum) - head.zs[r * V + y[r]], head.loss[r], tolerance);
+        float got[64];
+        for (long v = 0; v < V; v++) {
+            if (v % 64 == 0) k.probabilities(d, r, v / 64, got);
+            const double p = std::exp(head.zs[r * V + v]) / sum;
+            near(k.name, "p", p, got[v % 64], tolerance);
+            head.dz[r * V + v] = y[r] < 0 ? 0 : SCALE * (p - (v == y[r]));
+        }
+    }
+    k.softmaxBackward(d, y.data(), SCALE);
+    k.denseBackward(d);
+    head.compareGradients(k.name, tolerance);
+}
+
+void testSquared(const Kernels& k, long V, long H, long n) {
+    Head head(V, H, n);
+    const double tolerance = 16 * EPS * double(H + V);
+    std::vector<int32_t> counts(n);
+    for (auto& count : counts) count = generator() % 4 == 0 ? -1 : 0;
+    const Dense d = head.record(false);
+    k.denseForward(d);
+    head.compareOutputs(k.name, tolerance);
+    k.squaredForward(d, counts.data());
+    for (long r = 0; r < n; r++) {
+        double sum = 0;
+        for (long v = 0; v < V; v++) {
+            const double e = head.zs[r * V + v] - head.y[r * head.SV + v];
+            sum += e * e;
+            head.dz[r * V + v] = counts[r] < 0 ? 0 : SCALE * 2 * e / double(V);
+        }
+        near(k.name, "squared error", counts[r] < 0 ? 0 : sum / double(V), head.loss[r], tolerance);
+    }
+    k.squaredBackward(d, counts.data(), SCALE);
+    k.denseBackward(d);
+    head.compareGradients(k.name, tolerance);
+}
+
+void testTied(const Kernels& k, long V, long H) {
+    Head head(V, H, 1);
+    Floats weight(V * head.S), dWeight(V * head.S), before(V * head.S);
+    fillRows(weight, V, H);
+    fillRows(dWeight, V, H);
+    std::memcpy(before, dWeight, size_t(V * head.S) * 4);
+    const Embedding e{V, H, 1, 1, weight, dWeight, nullptr, nullptr};
+    k.tie(e, head.record(true));
+    k.addTied(e, head.record(true));
+    for (long v = 0; v < V; v++)
+        for (long j = 0; j < head.S; j++) {
+            if (j < H) near(k.name, "tied W", weight[v * head.S + j], head.w(v, j), 0);
+            near(k.name, "tied dW", j < H ? before[v * head.S + j] + head.dw(v, j) : 0, dWeight[v * head.S + j], 0);
+        }
+    zeroPadding(k.name, "padding of tied W", head.W, head.w, V);
+}
+
+}  // namespace
+
+void testDense(const Kernels& k) {
+    const long rows[] = {1, 3, 6, 7, 20, 35, 100}, outputs[] = {1, 2, 17, 63, 64, 65, 130, 300};
+    long turn = 0;
+    for (long H : {1, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65})
+        for (long V : outputs) {
+            testSoftmax(k, V, H, rows[turn % 7]);
+            testSquared(k, V, H, rows[turn % 7]);
+            testTied(k, V, H);
+            turn++;
+        }
+}
+
+}  // namespace rondo
