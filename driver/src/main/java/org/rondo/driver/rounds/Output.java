@@ -76,9 +76,10 @@ final class Output {
         return Optional.empty();
     }
 
+    /** Not after the last round: there the model follows, and what is killed in between trains its last epoch again. */
     boolean isDue(Plan plan, long round) {
         int every = settings.get(Setting.CHECKPOINT_EVERY);
-        return plan.endsEpoch(round) || every > 0 && round % every == 0;
+        return round < plan.rounds() && (plan.endsEpoch(round) || every > 0 && round % every == 0);
     }
 
     void write(Checkpoint checkpoint) {
