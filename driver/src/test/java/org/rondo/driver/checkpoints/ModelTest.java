@@ -114,8 +114,8 @@ class ModelTest {
             int first = loaded();
             assertTrue(first == 1 || first == 5, "model " + first + " after " + allowed + " bytes");
             found.add(first);
-            if (!whole && deaths++ % 10 == 0)
-                for (int again = 0; again < 3 * allowed; again += 17 * Dying.STEP) {
+            if (!whole && deaths++ % 40 == 0)
+                for (int again = 0; again < 3 * allowed; again += 31 * Dying.STEP) {
                     int before = loaded();
                     saved(9, again);
                     int second = loaded();
