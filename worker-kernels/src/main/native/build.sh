@@ -11,7 +11,7 @@ command -v "${CXX:-c++}" > /dev/null || missing="$missing ${CXX:-c++}"
 command -v make > /dev/null || missing="$missing make"
 if [ -n "$missing" ]; then
     cat >&2 <<END
-The native kernels of Rondo need a C++17 compiler and cmake; not found: $missing
+The native kernels of Rondo need g++ 12 or clang 14 or newer, make and cmake; not found: $missing
   Debian, Ubuntu:   apt-get install g++ make cmake
   Fedora, RHEL:     dnf install gcc-c++ make cmake
   macOS:            xcode-select --install && brew install cmake

@@ -44,7 +44,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Double> DECAY_FACTOR = decimal("decayFactor", "0.5", 1e-6, 1, "what the learning rate is multiplied by");
     public static final Setting<Integer> DECAY_AFTER = integer("decayAfter", 0, 0, 1_000_000, "epochs before the first decay (decay=epoch), or without improvement before one (decay=plateau)");
     public static final Setting<Double> CLIP_NORM = decimal("clipNorm", "1", 0, 1e9, "largest global norm of the gradient, 0 for no limit");
-    public static final Setting<Long> SEED = new Setting<>("seed", "1", "an integer", "of everything random", Long::valueOf).listed();
+    public static final Setting<Long> SEED = new Setting<>("seed", "1", "an integer", "of everything random", s -> Long.valueOf(s.strip())).listed();
     public static final Setting<String> KERNEL = choice("kernel", "auto", "native, or an error; auto: native, or reference with a warning; an instruction set by name", "auto", "native", "avx512", "avx2", "portable", "reference");
 
     public static final Setting<Integer> CHECKPOINT_EVERY = integer("checkpointEvery", 0, 0, Integer.MAX_VALUE, "rounds between checkpoints, besides one after every epoch; 0: only those");
@@ -63,14 +63,14 @@ public record Setting<T>(String key, String fallback, String expected, String do
 
     private static Setting<String> choice(String key, String fallback, String doc, String... choices) {
         return new Setting<>(key, fallback, "one of " + String.join(", ", choices), doc, s -> {
-            if (!List.of(choices).contains(s)) throw new IllegalArgumentException(s);
-            return s;
+            if (!List.of(choices).contains(s.strip())) throw new IllegalArgumentException(s);
+            return s.strip();
         }).listed();
     }
 
     private static Setting<Integer> integer(String key, int fallback, int least, int most, String doc) {
         return new Setting<>(key, "" + fallback, "an integer from " + least + " to " + most, doc, s -> {
-            int value = Integer.parseInt(s);
+            int value = Integer.parseInt(s.strip());
             if (value < least || value > most) throw new IllegalArgumentException(s);
             return value;
         }).listed();
@@ -78,7 +78,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
 
     private static Setting<Double> decimal(String key, String fallback, double least, double most, String doc) {
         return new Setting<>(key, fallback, "a number from " + least + " to " + most, doc, s -> {
-            double value = Double.parseDouble(s);
+            double value = Double.parseDouble(s.strip());
             if (!(value >= least && value <= most)) throw new IllegalArgumentException(s);
             return value;
         }).listed();
@@ -86,8 +86,8 @@ public record Setting<T>(String key, String fallback, String expected, String do
 
     private static Setting<Boolean> flag(String key, String doc) {
         return new Setting<>(key, "false", TRUE_OR_FALSE, doc, s -> {
-            if (!s.equals("true") && !s.equals("false")) throw new IllegalArgumentException(s);
-            return s.equals("true");
+            if (!s.strip().equals("true") && !s.strip().equals("false")) throw new IllegalArgumentException(s);
+            return s.strip().equals("true");
         }).listed();
     }
 
@@ -109,7 +109,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     /** @throws BadInput if the text is not what is {@link #expected} */
     public T read(String text) {
         try {
-            return parse.apply(text.trim());
+            return parse.apply(text);
         } catch (IllegalArgumentException e) {
             throw new BadInput(key + " is '" + text + "', expected " + expected + "; set --" + key + " or " + sparkKey(), e);
         }

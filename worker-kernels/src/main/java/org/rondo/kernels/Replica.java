@@ -40,7 +40,7 @@ public final class Replica implements AutoCloseable {
         public final long tokens;
         /** Largest global norm of a window's gradient, before clipping. */
         public final double gradientNorm;
-        /** Window in which the loss or the gradient was not a number, or infinite; -1 for none. */
+        /** Window in which the loss, the gradient or a parameter was not a number, or infinite; -1 for none. */
         public final int diverged;
         public final String kernel;
 
@@ -101,7 +101,16 @@ public final class Replica implements AutoCloseable {
             norm = Math.max(norm, windowNorm);
             if (!Double.isFinite(windowLoss) || !Double.isFinite(windowNorm)) diverged = stretch.first() + k;
         }
-        return new Result(shard.number, vectors(steps ? model.length : 0), network.state(), loss, tokens, norm, diverged, kernel.description());
+        float[][] vectors = vectors(steps ? model.length : 0);
+        if (diverged < 0 && !isFinite(vectors[0])) diverged = stretch.first() + stretch.windows() - 1;
+        return new Result(shard.number, vectors, network.state(), loss, tokens, norm, diverged, kernel.description());
+    }
+
+    /** Whether all elements are numbers, and none infinite. */
+    public static boolean isFinite(float[] vector) {
+        float zero = 0;
+        for (float x : vector) zero += x * 0;       // 0, or NaN from the first infinity or NaN on
+        return zero == 0;
     }
 
     /** The first {@code count} vectors of a model, or for 0 the gradient alone. */

@@ -81,6 +81,15 @@ class ReplicaTest {
     }
 
     @ParameterizedTest @MethodSource("kernels")
+    void theStepAfterTheLastWindowIsCheckedToo(String kernel) {
+        try (Replica replica = replica(kernel)) {
+            Result result = replica.train(model(), new float[0], shard(), new Stretch(0, 0, 1, WINDOWS, Double.POSITIVE_INFINITY, 77));
+            assertTrue(Double.isFinite(result.loss));
+            assertEquals(0, result.diverged);
+        }
+    }
+
+    @ParameterizedTest @MethodSource("kernels")
     void aVectorOfAnotherNetworkIsRefused(String kernel) {
         try (Replica replica = replica(kernel)) {
             var e = assertThrows(IllegalArgumentException.class,

@@ -1,21 +1,14 @@
 package org.rondo.driver.checkpoints;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -30,10 +23,7 @@ import org.rondo.driver.checkpoints.Folder.Seal;
  *  process may be killed at any moment, on file systems with or without an atomic rename. One driver writes at a time. */
 public final class Checkpoints {
     static final String STATE = "state.safetensors", COMMIT = "commit.json";
-    private static final int FORMAT = 1;
     private static final String PREFIX = "round-";
-    private static final ObjectMapper JSON = JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-            .enable(JsonNodeFeature.WRITE_PROPERTIES_SORTED).build();
 
     private final Folder folder;
     private final int keep;
@@ -56,14 +46,15 @@ public final class Checkpoints {
      *  stays as it is; an incomplete or damaged one of this round is replaced.
      *  @throws BadInput if a good one of this round is there, but not the same */
     public void write(Checkpoint checkpoint) {
-        Folder target = new Folder(folder, String.format("%s%08d", PREFIX, checkpoint.round()));
+        Folder target = new Folder(folder, String.format(Locale.ROOT, "%s%08d", PREFIX, checkpoint.round()));
         try {
             if (!isThere(target, checkpoint)) {
-                target.fs.delete(target.path, true);
+                delete(target);
                 target.fs.mkdirs(target.path);
-                Seal seal = target.write(STATE, out -> Safetensors.write(out, Map.of(), entries(checkpoint)));
-                byte[] commit = commit(checkpoint, seal);
-                target.write(COMMIT, out -> out.write(commit));
+                ObjectNode commit = JsonNodeFactory.instance.objectNode().put("round", checkpoint.round());
+                commit.set("facts", checkpoint.facts());
+                SealedJson.put(commit, STATE, target.write(STATE, out -> Safetensors.write(out, Map.of(), entries(checkpoint))));
+                SealedJson.write(target, COMMIT, commit);
             }
             prune(checkpoint.round());
         } catch (IOException e) {
@@ -81,7 +72,7 @@ public final class Checkpoints {
         try {
             for (Folder round : rounds()) {
                 try {
-                    if (!isFinished(round)) {
+                    if (!SealedJson.isFinished(round, COMMIT)) {
                         passed.add("checkpoint " + round.path + " was not finished");
                         continue;
                     }
@@ -96,30 +87,38 @@ public final class Checkpoints {
             throw new UncheckedIOException("cannot read the checkpoints in " + folder.path + ": " + e.getMessage(), e);
         }
         if (found.isEmpty() && damaged) throw new BadInput("no checkpoint in " + folder.path + " can be used, expected one that is whole: "
-                + String.join("; ", passed) + "; delete the directory to start from the beginning");
+                + String.join("; ", passed) + "; set --overwrite or delete the directory to start from the beginning");
         String instead = found.map(c -> "resuming from round " + c.round()).orElse("starting from the beginning");
         passed.forEach(why -> note.accept(why + "; " + instead));
         return found;
     }
 
-    /** Deletes the directory and all checkpoints in it. */
+    /** Whether the directory is there and one of ours: it holds a checkpoint, finished or not, or nothing at all. */
+    public boolean exist() {
+        try {
+            return !rounds().isEmpty() || folder.isEmpty();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot look for checkpoints in " + folder.path + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Deletes all checkpoints, and the directory if nothing else is in it. */
     public void delete() {
         try {
             for (Folder round : rounds()) delete(round);
-            folder.fs.delete(folder.path, true);
+            if (folder.isEmpty()) folder.fs.delete(folder.path, false);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot delete the checkpoints in " + folder.path + ": " + e.getMessage(), e);
         }
     }
 
-    /** From the newest to the oldest, finished or not. */
+    /** From the newest to the oldest, finished or not. What has such a name but other content is somebody else's. */
     private List<Folder> rounds() throws IOException {
         List<Folder> rounds = new ArrayList<>();
-        try {
-            for (FileStatus s : folder.fs.listStatus(folder.path))
-                if (s.isDirectory() && s.getPath().getName().matches(PREFIX + "\\d{8,18}")) rounds.add(new Folder(folder, s.getPath().getName()));
-        } catch (FileNotFoundException none) {
-            return rounds;
+        for (FileStatus s : folder.list()) {
+            Folder round = new Folder(folder, s.getPath().getName());
+            if (s.isDirectory() && s.getPath().getName().matches(PREFIX + "\\d{8,18}") && (round.has(COMMIT) || round.has(STATE) || round.isEmpty()))
+                rounds.add(round);
         }
         rounds.sort(Comparator.comparingLong(Checkpoints::number).reversed());
         return rounds;
@@ -135,39 +134,37 @@ public final class Checkpoints {
         for (Folder round : rounds()) {
             if (number(round) > written) continue;
             if (good >= keep) delete(round);
-            else if (isFinished(round)) good++;
+            else if (SealedJson.isFinished(round, COMMIT)) good++;
         }
     }
 
     private static void delete(Folder round) throws IOException {
         round.fs.delete(new Path(round.path, COMMIT), false);      // first: half of a checkpoint must not look like one
-        round.fs.delete(round.path, true);
-    }
-
-    /** A commit that was cut off while it was written is no commit. */
-    private static boolean isFinished(Folder round) throws IOException {
-        return round.has(COMMIT) && new String(round.read(COMMIT), StandardCharsets.UTF_8).endsWith("}\n");
+        round.fs.delete(new Path(round.path, STATE), false);
+        if (round.isEmpty()) round.fs.delete(round.path, false);
     }
 
     private static boolean isThere(Folder target, Checkpoint checkpoint) throws IOException {
-        if (!target.has(COMMIT) || !isFinished(target)) return false;
-        JsonNode there;
+        if (!SealedJson.isFinished(target, COMMIT)) return false;
+        ObjectNode there;
+        Seal state;
         try {
             there = commit(target);
-            target.read(STATE, seal(there), (in, length) -> null);
+            state = state(target, there);
+            target.read(STATE, state, (in, length) -> null);
         } catch (BadInput | IOException damaged) {
             return false;
         }
         Seal seal = Folder.seal(out -> Safetensors.write(out, Map.of(), entries(checkpoint)));
-        if (seal.equals(seal(there)) && there.get("facts").equals(JSON.readTree(JSON.writeValueAsBytes(checkpoint.facts())))) return true;
+        if (seal.equals(state) && there.get("facts").equals(SealedJson.asRead(checkpoint.facts()))) return true;
         throw new BadInput(target.path + " holds round " + checkpoint.round() + " of another training, expected none or the same; "
                 + "set --output to another directory, or delete " + target.path.getParent());
     }
 
     private static Checkpoint load(Folder round) throws IOException {
-        JsonNode commit = commit(round);
+        ObjectNode commit = commit(round);
         Map<String, float[]> vectors = new LinkedHashMap<>();
-        round.read(STATE, seal(commit), (in, length) -> {
+        round.read(STATE, state(round, commit), (in, length) -> {
             Safetensors.read(in, length, new Path(round.path, STATE).toString(), (name, shape) -> {
                 Safetensors.Entry entry = new Safetensors.Entry(name, new float[shape.stream().reduce(1, Math::multiplyExact)]);
                 vectors.put(name, entry.vector());
@@ -182,41 +179,14 @@ public final class Checkpoints {
         return checkpoint.vectors().entrySet().stream().map(v -> new Safetensors.Entry(v.getKey(), v.getValue())).toList();
     }
 
-    private static byte[] commit(Checkpoint checkpoint, Seal state) throws IOException {
-        ObjectNode commit = JSON.createObjectNode().put("format", FORMAT).put("round", checkpoint.round());
-        commit.set("facts", checkpoint.facts());
-        commit.putObject("state").put("length", state.length()).put("sha256", state.sha256());
-        commit.put("sha256", checksum(commit));
-        return (JSON.writerWithDefaultPrettyPrinter().writeValueAsString(commit) + "\n").getBytes(StandardCharsets.UTF_8);
-    }
-
     /** @throws BadInput if the file is not the commit of this directory */
-    private static JsonNode commit(Folder round) throws IOException {
-        Path file = new Path(round.path, COMMIT);
-        try {
-            JsonNode read = JSON.readTree(round.read(COMMIT));
-            if (!(read instanceof ObjectNode commit)) throw new BadInput(file + " is not a JSON object");
-            if (commit.path("format").asInt() > FORMAT) throw new BadInput(file + " has format " + commit.get("format") + ", this version reads up to "
-                    + FORMAT + "; use the version of Rondo that wrote it");
-            String expected = commit.path("sha256").asText("missing");
-            commit.remove("sha256");
-            String came = checksum(commit);
-            if (!came.equals(expected)) throw new BadInput("sha256 of the content of " + file + " is " + came + ", expected " + expected);
-            if (commit.get("round").asLong() != number(round)) throw new BadInput(file + " is of round " + commit.get("round"));
-            return commit;
-        } catch (JsonProcessingException e) {
-            throw new BadInput(file + " is not JSON: " + e.getOriginalMessage(), e);
-        }
+    private static ObjectNode commit(Folder round) throws IOException {
+        ObjectNode commit = SealedJson.read(round, COMMIT);
+        if (commit.path("round").asLong() != number(round)) throw new BadInput(new Path(round.path, COMMIT) + " is of round " + commit.get("round"));
+        return commit;
     }
 
-    private static Seal seal(JsonNode commit) {
-        return new Seal(commit.get("state").get("length").asLong(), commit.get("state").get("sha256").asText());
-    }
-
-    /** Of the object as it will be read, compact and with its fields in order. */
-    private static String checksum(ObjectNode object) throws IOException {
-        MessageDigest sha256 = Folder.sha256();
-        sha256.update(JSON.writeValueAsBytes(JSON.readTree(JSON.writeValueAsBytes(object))));
-        return Folder.hex(sha256);
+    private static Seal state(Folder round, ObjectNode commit) {
+        return SealedJson.seal(commit, STATE, new Path(round.path, COMMIT));
     }
 }

@@ -13,6 +13,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
@@ -47,6 +48,20 @@ final class Folder {
     Folder(Folder parent, String name) {
         this.fs = parent.fs;
         this.path = new Path(parent.path, name);
+    }
+
+    /** Nothing where it is not there. */
+    FileStatus[] list() throws IOException {
+        try {
+            return fs.listStatus(path);
+        } catch (FileNotFoundException none) {
+            return new FileStatus[0];
+        }
+    }
+
+    /** There, a directory, and with nothing in it. */
+    boolean isEmpty() throws IOException {
+        return list().length == 0 && fs.exists(path);
     }
 
     boolean has(String name) throws IOException {

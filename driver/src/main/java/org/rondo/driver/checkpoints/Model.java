@@ -1,13 +1,11 @@
 package org.rondo.driver.checkpoints;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -15,19 +13,16 @@ import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.rondo.driver.BadInput;
-import org.rondo.driver.checkpoints.Folder.Seal;
 import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Tensor;
 
 /** A trained language model, and the directory it lives in: {@code model.safetensors} (the tensors by name, the same bytes for
- *  the same parameters), {@code vocabulary.txt}, and {@code model.json} which is written last and seals both: a directory
- *  without it is no model. */
+ *  the same parameters), {@code vocabulary.txt}, and {@code model.json} which is written last and seals both and itself: a
+ *  directory without it is no model. While a model is replaced there is a whole copy of the new one in {@code replacement}. */
 public final class Model {
-    static final String TENSORS = "model.safetensors", VOCABULARY = "vocabulary.txt", MODEL = "model.json";
-    private static final int FORMAT = 1;
+    static final String TENSORS = "model.safetensors", VOCABULARY = "vocabulary.txt", MODEL = "model.json", REPLACEMENT = "replacement";
     private static final String TASK = "language-model";
-    private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Network network;
     private final float[] parameters;
@@ -67,90 +62,88 @@ public final class Model {
     /** Whether the directory holds a model that was written to its end. */
     public static boolean exists(Path directory, Configuration conf) {
         try {
-            return new Folder(directory, conf).has(MODEL);
+            Folder folder = new Folder(directory, conf);
+            return SealedJson.isFinished(folder, MODEL) || SealedJson.isFinished(new Folder(folder, REPLACEMENT), MODEL);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot look for a model in " + directory + ": " + e.getMessage(), e);
         }
     }
 
-    /** Writes the directory. A model that is there is given up first, so that its seals never cover files of this one. */
+    /** Writes the directory. A model that is there is replaced so that, whenever this is killed or fails, it or this one can be
+     *  loaded: one of directory and replacement is whole at any time. */
     public void save(Path directory, Configuration conf) {
         try {
-            Folder folder = new Folder(directory, conf);
-            folder.fs.mkdirs(folder.path);
-            folder.fs.delete(new Path(folder.path, MODEL), false);
-            Seal tensors = folder.write(TENSORS, out -> Safetensors.write(out, Map.of("format", "pt"), entries()));
-            Seal tokens = folder.write(VOCABULARY, vocabulary::write);
-            ObjectNode json = JSON.createObjectNode().put("format", FORMAT);
-            json.putObject("architecture").put("task", TASK).put("unit", vocabulary.unit()).put("vocab", network.vocab())
-                    .put("embedding", network.embedding()).put("hidden", network.hidden()).put("layers", network.layers());
-            ObjectNode files = json.putObject("files");
-            put(files, TENSORS, tensors);
-            put(files, VOCABULARY, tokens);
-            json.set("provenance", provenance);
-            byte[] bytes = (JSON.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n").getBytes(StandardCharsets.UTF_8);
-            folder.write(MODEL, out -> out.write(bytes));
+            Folder folder = new Folder(directory, conf), replacement = new Folder(folder, REPLACEMENT);
+            boolean onlyReplacement = isWhole(replacement) && !isWhole(folder);     // a save before this one was killed
+            if (folder.has(MODEL) && !onlyReplacement) write(replacement);
+            write(folder);
+            for (String name : List.of(MODEL, VOCABULARY, TENSORS)) replacement.fs.delete(new Path(replacement.path, name), false);
+            if (replacement.isEmpty()) replacement.fs.delete(replacement.path, false);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write the model to " + directory + ": " + e.getMessage(), e);
         }
+    }
+
+    private void write(Folder folder) throws IOException {
+        folder.fs.mkdirs(folder.path);
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        json.putObject("architecture").put("task", TASK).put("unit", vocabulary.unit()).put("vocab", network.vocab())
+                .put("embedding", network.embedding()).put("hidden", network.hidden()).put("layers", network.layers());
+        SealedJson.put(json, TENSORS, folder.write(TENSORS, out -> Safetensors.write(out, Map.of("format", "pt"), entries())));
+        SealedJson.put(json, VOCABULARY, folder.write(VOCABULARY, vocabulary::write));
+        json.set("provenance", provenance);
+        SealedJson.write(folder, MODEL, json);
     }
 
     /** @throws BadInput if the directory is not a whole model, to the bit, of this version or an older one */
     public static Model load(String directory, Configuration conf) {
         try {
             Folder folder = new Folder(new Path(directory), conf);
-            JsonNode json = json(folder);
-            JsonNode a = json.path("architecture");
-            String task = a.path("task").asText("missing");
-            if (!task.equals(TASK)) throw new BadInput("task in " + new Path(folder.path, MODEL) + " is " + task + ", this version knows " + TASK
-                    + "; use the version of Rondo that wrote it");
-            Network network = new Network(size(a, "vocab", folder), size(a, "embedding", folder), size(a, "hidden", folder), size(a, "layers", folder));
-            Vocabulary vocabulary = folder.read(VOCABULARY, seal(json, VOCABULARY, folder),
-                    (in, length) -> Vocabulary.read(in, a.path("unit").asText("missing"), new Path(folder.path, VOCABULARY).toString()));
-            if (vocabulary.size() != network.vocab()) throw new BadInput(new Path(folder.path, VOCABULARY) + " has " + vocabulary.size()
-                    + " tokens, " + MODEL + " says " + network.vocab() + "; copy the model again");
-            float[] parameters = folder.read(TENSORS, seal(json, TENSORS, folder),
-                    (in, length) -> Model.parameters(in, length, network, new Path(folder.path, TENSORS).toString()));
-            return new Model(network, parameters, vocabulary, json.get("provenance") instanceof ObjectNode p ? p : JSON.createObjectNode());
+            if (!folder.fs.exists(folder.path)) throw new BadInput("there is no directory " + folder.path + ", expected a model; give the --output of a training");
+            try {
+                return read(folder);
+            } catch (BadInput damaged) {
+                Folder replacement = new Folder(folder, REPLACEMENT);
+                if (isWhole(replacement)) return read(replacement);
+                throw damaged;
+            }
         } catch (IOException | IllegalArgumentException e) {
             throw new BadInput("cannot read a model from '" + directory + "': " + e.getMessage() + "; check the path and the files", e);
         }
     }
 
-    private static JsonNode json(Folder folder) throws IOException {
+    private static boolean isWhole(Folder folder) throws IOException {
+        try {
+            read(folder);
+            return true;
+        } catch (BadInput notWhole) {
+            return false;
+        }
+    }
+
+    private static Model read(Folder folder) throws IOException {
         Path file = new Path(folder.path, MODEL);
-        if (!folder.fs.exists(folder.path)) throw new BadInput("there is no directory " + folder.path + ", expected a model; give the --output of a training");
         if (!folder.has(MODEL)) throw new BadInput(file + " is missing, so " + folder.path + " is not a whole model (it is written last); "
                 + "give the --output of a training that has finished, or finish this one");
-        JsonNode json;
-        try {
-            json = JSON.readTree(folder.read(MODEL));
-        } catch (JsonProcessingException e) {
-            throw new BadInput(file + " is not JSON: " + e.getOriginalMessage() + "; it is damaged, copy the model or train again", e);
-        }
-        JsonNode format = json.path("format");
-        if (!format.isInt() || format.asInt() < 1) throw new BadInput(file + " has no format, expected an integer from 1 to " + FORMAT + "; it is not a model of Rondo");
-        if (format.asInt() > FORMAT) throw new BadInput(file + " has format " + format + ", this version reads up to " + FORMAT
-                + "; use the version of Rondo that wrote it, or a newer one");
-        return json;
+        ObjectNode json = SealedJson.read(folder, MODEL);
+        JsonNode a = json.path("architecture");
+        String task = a.path("task").asText("missing");
+        if (!task.equals(TASK)) throw new BadInput("task in " + file + " is " + task + ", this version knows " + TASK + "; use the version of Rondo that wrote it");
+        Network network = new Network(size(a, "vocab", file), size(a, "embedding", file), size(a, "hidden", file), size(a, "layers", file));
+        Vocabulary vocabulary = folder.read(VOCABULARY, SealedJson.seal(json, VOCABULARY, file),
+                (in, length) -> Vocabulary.read(in, a.path("unit").asText("missing"), new Path(folder.path, VOCABULARY).toString()));
+        if (vocabulary.size() != network.vocab()) throw new BadInput(new Path(folder.path, VOCABULARY) + " has " + vocabulary.size()
+                + " tokens, " + MODEL + " says " + network.vocab() + "; copy the model again");
+        float[] parameters = folder.read(TENSORS, SealedJson.seal(json, TENSORS, file),
+                (in, length) -> Model.parameters(in, length, network, new Path(folder.path, TENSORS).toString()));
+        return new Model(network, parameters, vocabulary, json.get("provenance") instanceof ObjectNode p ? p : JsonNodeFactory.instance.objectNode());
     }
 
-    private static int size(JsonNode architecture, String name, Folder folder) {
+    private static int size(JsonNode architecture, String name, Path file) {
         JsonNode size = architecture.path(name);
-        if (!size.isInt() || size.asInt() < 1) throw new BadInput(name + " in " + new Path(folder.path, MODEL) + " is " + size.asText("missing")
+        if (!size.isInt() || size.asInt() < 1) throw new BadInput(name + " in " + file + " is " + size.asText("missing")
                 + ", expected a positive integer; the file is damaged, copy the model again");
         return size.asInt();
-    }
-
-    private static void put(ObjectNode files, String name, Seal seal) {
-        files.putObject(name).put("length", seal.length()).put("sha256", seal.sha256());
-    }
-
-    private static Seal seal(JsonNode json, String name, Folder folder) {
-        JsonNode file = json.path("files").path(name);
-        if (!file.path("length").isIntegralNumber() || !file.path("sha256").isTextual())
-            throw new BadInput(new Path(folder.path, MODEL) + " says no length and sha256 of " + name + "; it is damaged, copy the model again");
-        return new Seal(file.get("length").asLong(), file.get("sha256").asText());
     }
 
     private List<Safetensors.Entry> entries() {

@@ -10,8 +10,9 @@ import org.rondo.driver.Settings;
  *  @param waited  epochs since then */
 record LearningRate(double current, double best, int waited) {
 
-    static LearningRate start(Settings settings) {
-        if (settings.get(Setting.DECAY).equals("plateau") && settings.get(Setting.VALIDATION).equals("0"))
+    /** @param heldOut whether there is a validation loss to go by */
+    static LearningRate start(Settings settings, boolean heldOut) {
+        if (settings.get(Setting.DECAY).equals("plateau") && !heldOut)
             throw new BadInput("decay is plateau, but nothing is held out to see one; set --validation to a text or a fraction, or --decay epoch");
         return new LearningRate(settings.get(Setting.LEARNING_RATE), Double.POSITIVE_INFINITY, 0);
     }

@@ -36,31 +36,35 @@ final class Output {
         this.progress = progress;
     }
 
-    /** @throws BadInput if the directory holds a model, or something that no training left there, and overwrite is not set */
+    /** Makes the directory, so that one that cannot be written to is found before training.
+     *  @throws BadInput if it cannot be made; if it holds a model, or something that no training left there, and overwrite is not set */
     static Output open(JavaSparkContext sc, Settings settings, Progress progress) {
+        String given = settings.get(Setting.OUTPUT);
         try {
-            Output output = new Output(new Path(settings.get(Setting.OUTPUT)), sc.hadoopConfiguration(), settings, progress);
+            Output output = new Output(new Path(given), sc.hadoopConfiguration(), settings, progress);
             output.check();
+            if (!output.fs.mkdirs(output.checkpoints.directory())) throw new IOException("directory " + output.checkpoints.directory() + " cannot be made");
             return output;
-        } catch (IOException e) {
-            throw new UncheckedIOException("output directory " + settings.get(Setting.OUTPUT) + " cannot be used: " + e.getMessage(), e);
+        } catch (IOException | UncheckedIOException | IllegalArgumentException e) {
+            throw new BadInput("cannot write to output '" + given + "': " + e.getMessage() + "; check path and permissions, or set --output to another directory", e);
         }
     }
 
     private void check() throws IOException {
-        if (settings.get(Setting.OVERWRITE) || !fs.exists(directory)) return;
+        if (!fs.exists(directory)) return;
         if (!fs.getFileStatus(directory).isDirectory())
             throw new BadInput("output " + directory + " is a file, expected a directory to write the model to; set --output to another path");
+        if (settings.get(Setting.OVERWRITE)) return;
         if (Model.exists(directory, conf))
             throw new BadInput("output directory " + directory + " already holds a model; set --output to another directory, or --overwrite to replace it");
-        if (fs.listStatus(directory).length > 0 && !fs.exists(checkpoints.directory()))
+        if (fs.listStatus(directory).length > 0 && !checkpoints.exist())
             throw new BadInput("output directory " + directory + " exists and holds neither a model nor checkpoints of Rondo; set --output to another directory, or --overwrite to write into it");
     }
 
     /** The state to go on from, if there is one.
-     *  @throws BadInput if the newest checkpoint is of another training, and overwrite is not set */
+     *  @throws BadInput if the newest checkpoint is of another training, or all are damaged, and overwrite is not set */
     Optional<TrainingState> resume(Provenance provenance) {
-        Optional<Checkpoint> newest = checkpoints.newest(progress::note);
+        Optional<Checkpoint> newest = newest();
         if (newest.isEmpty()) return Optional.empty();
         Map<String, String> differences = provenance.differences(newest.get());
         if (differences.isEmpty()) {
@@ -76,6 +80,18 @@ final class Output {
         return Optional.empty();
     }
 
+    private Optional<Checkpoint> newest() {
+        try {
+            return checkpoints.newest(progress::note);
+        } catch (BadInput damaged) {
+            if (!settings.get(Setting.OVERWRITE)) throw damaged;
+            progress.note("dropping the checkpoints in " + checkpoints.directory() + ": " + damaged.getMessage());
+            checkpoints.delete();
+            return Optional.empty();
+        }
+    }
+
+    /** After every epoch, the last included: if the model cannot be saved then, only the saving is done again. */
     boolean isDue(Plan plan, long round) {
         int every = settings.get(Setting.CHECKPOINT_EVERY);
         return plan.endsEpoch(round) || every > 0 && round % every == 0;

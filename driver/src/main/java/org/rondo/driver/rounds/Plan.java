@@ -17,6 +17,8 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
                    int epochs, boolean averagesGradients, double dropout, int moments) implements Serializable {
     /** What a JVM takes beside heap and kernels: metaspace, code cache, thread stacks, Netty's buffers. Spark's own least. */
     private static final long JVM_OVERHEAD = 384L << 20;
+    /** What a Spark driver takes for itself; it does not start with less than 450 MiB. */
+    private static final long SPARK_HEAP = 512L << 20;
 
     /** @throws BadInput if the corpus is shorter than one window of every replica */
     public static Plan of(Settings settings, int vocab, long tokens) {
@@ -26,11 +28,22 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
             throw new BadInput("the corpus has " + tokens + " tokens, expected at least " + (streams * seqLen + 1)
                     + " for one window of shards " + shards + " x batch " + batch + " x seqLen " + seqLen + " and one more; give more text, or lower one of them");
         boolean gradients = settings.get(Setting.AVERAGING).equals("gradients");
-        long longest = (targets + streams - 1) / streams;
-        return new Plan(new Network(vocab, settings.get(Setting.EMBEDDING), settings.get(Setting.HIDDEN), settings.get(Setting.LAYERS)),
-                shards, batch, seqLen, targets, Math.toIntExact((longest + seqLen - 1) / seqLen),
-                gradients ? 1 : settings.get(Setting.WINDOWS_PER_ROUND), settings.get(Setting.EPOCHS), gradients,
+        long longest = (targets + streams - 1) / streams, windows = (longest + seqLen - 1) / seqLen;
+        int epochs = settings.get(Setting.EPOCHS);
+        if (windows * epochs > Integer.MAX_VALUE)
+            throw new BadInput("epochs " + epochs + " of " + windows + " windows are " + windows * epochs + " windows, expected at most "
+                    + Integer.MAX_VALUE + "; lower epochs, or raise batch, seqLen or shards");
+        Plan plan = new Plan(new Network(vocab, settings.get(Setting.EMBEDDING), settings.get(Setting.HIDDEN), settings.get(Setting.LAYERS)),
+                shards, batch, seqLen, targets, (int) windows,
+                gradients ? 1 : settings.get(Setting.WINDOWS_PER_ROUND), epochs, gradients,
                 settings.get(Setting.DROPOUT), settings.get(Setting.OPTIMIZER).equals("adam") ? 2 : 0);
+        try {
+            plan.layout();
+        } catch (ArithmeticException e) {
+            throw new BadInput("a window of seqLen " + seqLen + " x batch " + batch + " with " + plan.network
+                    + " has a matrix of more than 2^31 rows; lower batch or seqLen", e);
+        }
+        return plan;
     }
 
     public int roundsPerEpoch() {
@@ -56,9 +69,26 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
         return Layout.forTraining(network, batch, seqLen, dropout > 0, averagesGradients ? 0 : moments);
     }
 
-    /** Bytes outside the heap that a task's kernel takes. */
+    /** Bytes outside the heap that a task's kernels take: one that trains, kept open, and one that validates. */
     public long bytesPerTask() {
-        return layout().bytes();
+        return layout().bytes() + Layout.forScoring(network, batch, seqLen).bytes();
+    }
+
+    /** Bytes outside the driver's heap: of the kernel that takes the steps, where gradients are averaged. */
+    public long driverOverhead() {
+        return JVM_OVERHEAD + (averagesGradients ? stepLayout().bytes() : 0);
+    }
+
+    /** Bytes of the driver's heap: the model before and after a round, what is broadcast, and as many results as can wait for
+     *  their siblings, beside what Spark itself takes. */
+    public long driverHeap() {
+        long model = (long) network.parameterCount() * (1 + moments), results = (shards / 2 + 2) * floatsToReplica();
+        return SPARK_HEAP + Float.BYTES * (2 * model + 2 * floatsToReplica() + results + 3 * carriedFloats());
+    }
+
+    /** The driver's step on the mean gradient needs no window. */
+    Layout stepLayout() {
+        return Layout.forTraining(network, 1, 1, false, moments);
     }
 
     /** Bytes to set as spark.executor.memoryOverhead for {@code tasks} tasks at a time in an executor. */

@@ -1,5 +1,6 @@
 package org.rondo.driver.rounds;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -9,21 +10,25 @@ import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Checkpoint;
+import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Corpus;
 
 /** Where a model comes from: data, settings, versions, and how training went. */
 final class Provenance {
     /** Settings that change neither data, plan nor random numbers: a training may be resumed with others. */
     private static final List<Setting<?>> FREE = List.of(Setting.INPUT, Setting.OUTPUT, Setting.VALIDATION, Setting.EPOCHS, Setting.KERNEL,
-            Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.OVERWRITE, Setting.MODEL, Setting.PROMPT, Setting.LENGTH, Setting.TEMPERATURE);
+            Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.OVERWRITE, Setting.DEBUG, Setting.MODEL, Setting.PROMPT, Setting.LENGTH, Setting.TEMPERATURE);
 
     private final ObjectNode facts = new ObjectMapper().createObjectNode();
     private ArrayNode epochs = facts.arrayNode();
+    private final Set<String> kernels = new TreeSet<>();
     private final Map<String, String> identity;
 
     Provenance(JavaSparkContext sc, Settings settings, Plan plan, Corpus corpus) {
@@ -44,6 +49,7 @@ final class Provenance {
         ObjectNode said = facts.objectNode();
         said.set("identity", new ObjectMapper().valueToTree(identity));
         said.set("epochs", epochs.deepCopy());
+        said.set("kernels", new ObjectMapper().valueToTree(kernels));
         return said;
     }
 
@@ -60,13 +66,13 @@ final class Provenance {
     /** Takes over what was said of the epochs before the checkpoint. */
     void resume(Checkpoint checkpoint) {
         epochs = (ArrayNode) checkpoint.facts().get("epochs").deepCopy();
+        checkpoint.facts().get("kernels").forEach(kernel -> kernels.add(kernel.asText()));
     }
 
-    /** Whether this is another kernel than the one before. */
-    boolean kernel(String description) {
-        boolean other = !description.equals(facts.path("kernel").asText(""));
-        facts.put("kernel", description);
-        return other;
+    /** Kernels that ran in a round.
+     *  @return whether there are new ones among them */
+    boolean kernels(Set<String> descriptions) {
+        return kernels.addAll(descriptions);
     }
 
     void epoch(int epoch, double training, double validation) {
@@ -74,9 +80,16 @@ final class Provenance {
         if (!Double.isNaN(validation)) node.put("validationLoss", validation);
     }
 
+    /** Of the last epoch that has ended: also when training resumes after it. */
+    void tellEpoch(Progress progress, Model model) {
+        JsonNode last = epochs.get(epochs.size() - 1);
+        progress.epoch(last.get("epoch").asInt(), last.get("trainingLoss").asDouble(), last.path("validationLoss").asDouble(Double.NaN), model);
+    }
+
     ObjectNode facts(long rounds) {
         ObjectNode now = facts.deepCopy().put("rounds", rounds);
         now.set("epochs", epochs.deepCopy());
+        now.set("kernels", new ObjectMapper().valueToTree(kernels));
         return now;
     }
 

@@ -2,6 +2,8 @@ package org.rondo.driver.rounds;
 
 import java.io.Serializable;
 import java.util.Arrays;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.spark.TaskContext;
@@ -12,7 +14,6 @@ import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.kernels.Kernel;
-import org.rondo.kernels.Layout;
 import org.rondo.kernels.Layout.Block;
 import org.rondo.kernels.Optimizer;
 import org.rondo.kernels.Replica;
@@ -49,8 +50,8 @@ final class Rounds implements AutoCloseable {
     }
 
     /** What a round made, and what there is to say of it.
-     *  @param kernel what ran; more than one where executors differ, and then another cluster may give other bits */
-    record Outcome(TrainingState state, double loss, long tokens, double gradientNorm, String kernel) { }
+     *  @param kernels that ran; more than one where machines differ, and then another cluster may give other bits */
+    record Outcome(TrainingState state, double loss, long tokens, double gradientNorm, Set<String> kernels) { }
 
     Rounds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings) {
         this.sc = sc;
@@ -58,7 +59,7 @@ final class Rounds implements AutoCloseable {
         this.shards = shards;
         this.key = new ReplicaPool.Key(plan, new Optimizer(settings.get(Setting.OPTIMIZER), settings.get(Setting.CLIP_NORM)), settings.get(Setting.KERNEL));
         this.seed = settings.get(Setting.SEED);
-        this.step = plan.averagesGradients() ? Kernel.open(key.kernel(), Layout.forTraining(plan.network(), 1, 1, false, plan.moments())) : null;
+        this.step = plan.averagesGradients() ? Kernel.open(key.kernel(), plan.stepLayout()) : null;
     }
 
     Outcome next(TrainingState state) {
@@ -85,15 +86,18 @@ final class Rounds implements AutoCloseable {
         long tokens = 0;
         float[][] carried = new float[results.length][];
         for (Result r : results) {                   // in shard order: sums of doubles depend on it
-            if (r.diverged >= 0) throw diverged(state, r);
+            if (r.diverged >= 0) throw diverged(state, "shard " + r.shard + ", window " + r.diverged + " of the epoch", r.loss, r.gradientNorm);
             loss += r.loss;
             tokens += r.tokens;
             norm = Math.max(norm, r.gradientNorm);
             carried[r.shard] = r.state;
         }
         float[][] model = plan.averagesGradients() ? step(state.model(), mean[0], stretch) : mean;
+        if (!Replica.isFinite(model[0])) throw diverged(state, "the step on the mean of all shards", loss, norm);
         TrainingState next = new TrainingState(state.round() + 1, model, carried, state.learningRate(), state.loss() + loss, state.tokens() + tokens);
-        return new Outcome(next, loss, tokens, norm, Arrays.stream(results).map(r -> r.kernel).distinct().sorted().collect(Collectors.joining(", ")));
+        Set<String> kernels = Arrays.stream(results).map(r -> r.kernel).collect(Collectors.toCollection(TreeSet::new));
+        if (step != null) kernels.add(step.description());
+        return new Outcome(next, loss, tokens, norm, kernels);
     }
 
     /** One exact step of the optimiser on the mean gradient. */
@@ -138,15 +142,16 @@ final class Rounds implements AutoCloseable {
         sc.sc().runJob(shards.rdd(), task, partitions, handler, ClassTag.apply(Result.class));
     }
 
-    private BadInput diverged(TrainingState state, Result r) {
-        return new BadInput("the loss or its gradient is no longer a finite number in round " + state.round() + ", shard " + r.shard + ", window " + r.diverged
-                + " of epoch " + (state.round() / plan.roundsPerEpoch() + 1) + " (loss " + r.loss + ", gradient norm " + r.gradientNorm
+    private BadInput diverged(TrainingState state, String where, double loss, double norm) {
+        return new BadInput("training has diverged: in round " + state.round() + ", epoch " + (plan.epochsDone(state.round()) + 1) + ", " + where
+                + ", the loss, its gradient or the model is no longer a finite number (loss " + loss + ", gradient norm " + norm
                 + "); lower learningRate (now " + state.learningRate().current() + ") or clipNorm (now " + key.optimizer().clipNorm()
-                + "). The last checkpoint is kept");
+                + ") and start again with --overwrite. The last checkpoint, if there is one, is from before and is kept");
     }
 
     @Override public void close() {
         if (step != null) step.close();
         ReplicaPool.clear();
+        shards.unpersist();
     }
 }

@@ -2,6 +2,7 @@ package org.rondo.driver.rounds;
 
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
@@ -31,21 +32,22 @@ public final class Trainer {
         try (Corpus corpus = Corpus.read(sc, settings)) {
             Plan plan = Plan.of(settings, corpus.vocabulary().size(), corpus.training().count());
             Provenance provenance = new Provenance(sc, settings, plan, corpus);
+            LearningRate rate = LearningRate.start(settings, corpus.validation() != null);
             JavaRDD<Shard> shards = corpus.training().shards(plan.shards(), plan.batch());
-            TrainingState state = output.resume(provenance).orElseGet(() -> TrainingState.initial(plan, settings));
+            TrainingState state = output.resume(provenance).orElse(TrainingState.initial(plan, settings, rate));
             progress.begin(plan, state.round());
+            if (plan.endsEpoch(state.round())) provenance.tellEpoch(progress, model(plan, state, corpus, provenance));
             try (Rounds rounds = new Rounds(sc, plan, shards, settings)) {
                 while (state.round() < plan.rounds()) {
                     long started = System.nanoTime();
                     Rounds.Outcome outcome = rounds.next(state);
                     state = outcome.state();
-                    if (provenance.kernel(outcome.kernel())) progress.note("kernel: " + outcome.kernel());
+                    if (provenance.kernels(outcome.kernels())) progress.note("kernel: " + String.join(", ", outcome.kernels()));
                     progress.round(report(plan, outcome, started));
                     if (plan.endsEpoch(state.round())) state = endEpoch(plan, state, corpus, provenance);
                     if (output.isDue(plan, state.round())) output.write(state.toCheckpoint(provenance.checkpointFacts()));
                 }
             }
-            shards.unpersist();
             return output.finish(model(plan, state, corpus, provenance));
         }
     }
@@ -56,8 +58,11 @@ public final class Trainer {
         Model model = model(plan, state, corpus, provenance);
         double training = state.loss() / state.tokens();
         double validation = corpus.validation() == null ? Double.NaN : Evaluation.of(sc, model, corpus.validation(), settings).nats();
+        if (corpus.validation() != null && !Double.isFinite(validation))
+            throw new BadInput("training has diverged: after epoch " + epoch + " the validation loss is " + validation + "; lower learningRate (now "
+                    + state.learningRate().current() + ") and start again with --overwrite. The last checkpoint, if there is one, is from before and is kept");
         provenance.epoch(epoch, training, validation);
-        progress.epoch(epoch, training, validation, model);
+        provenance.tellEpoch(progress, model);
         return state.nextEpoch(state.learningRate().next(settings, epoch, validation));
     }
 

@@ -18,11 +18,11 @@ import org.rondo.kernels.Parameters;
 record TrainingState(long round, float[][] model, float[][] carried, LearningRate learningRate, double loss, long tokens) {
     private static final String[] NAMES = {"parameters", "first_moment", "second_moment"};
 
-    static TrainingState initial(Plan plan, Settings settings) {
+    static TrainingState initial(Plan plan, Settings settings, LearningRate learningRate) {
         float[][] model = new float[1 + plan.moments()][];
         model[0] = Parameters.initial(plan.network(), settings.get(Setting.SEED));
         for (int m = 1; m < model.length; m++) model[m] = new float[model[0].length];
-        return new TrainingState(0, model, new float[plan.shards()][0], LearningRate.start(settings), 0, 0);
+        return new TrainingState(0, model, new float[plan.shards()][0], learningRate, 0, 0);
     }
 
     /** The same at the start of an epoch. */

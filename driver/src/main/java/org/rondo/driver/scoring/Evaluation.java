@@ -1,6 +1,7 @@
 package org.rondo.driver.scoring;
 
-import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
@@ -17,13 +18,15 @@ import org.rondo.kernels.Network;
 import org.rondo.kernels.Shard;
 import org.rondo.kernels.UnrolledNetwork;
 import org.rondo.kernels.Window;
+import scala.Tuple2;
 
 /** How well a model predicts a text, computed on Spark. The text is read in shards x batch streams, each from a zero state.
  *  @param tokens     predicted: all but the first
  *  @param nats       mean of -log p per token
  *  @param characters of the text that the tokens stand for
- *  @param unknown    share of tokens that the vocabulary does not have */
-public record Evaluation(long tokens, double nats, long characters, double unknown) {
+ *  @param unknown    share of tokens that the vocabulary does not have
+ *  @param kernels    what ran */
+public record Evaluation(long tokens, double nats, long characters, double unknown, Set<String> kernels) {
 
     public double perplexity() {
         return Math.exp(nats);
@@ -57,24 +60,27 @@ public record Evaluation(long tokens, double nats, long characters, double unkno
             Network network = model.network();
             String kernel = settings.get(Setting.KERNEL);
             double nats = 0;
-            List<Double> sums = shards.map(shard -> score(network, parameters.value(), shard, seqLen, kernel)).collect();
-            for (double sum : sums) nats += sum;                 // collected in shard order: the same sum on any cluster
-            return new Evaluation(targets, nats / targets, characters, tokens.unknown());
+            Set<String> kernels = new TreeSet<>();
+            for (Tuple2<Double, String> scored : shards.map(shard -> score(network, parameters.value(), shard, seqLen, kernel)).collect()) {
+                nats += scored._1;                               // collected in shard order: the same sum on any cluster
+                kernels.add(scored._2);
+            }
+            return new Evaluation(targets, nats / targets, characters, tokens.unknown(), kernels);
         } finally {
             parameters.destroy();
             shards.unpersist();
         }
     }
 
-    /** Sum of -log p over a shard's targets. */
-    private static double score(Network network, float[] parameters, Shard shard, int seqLen, String choice) {
+    /** Sum of -log p over a shard's targets, and the kernel that computed it. */
+    private static Tuple2<Double, String> score(Network network, float[] parameters, Shard shard, int seqLen, String choice) {
         double nats = 0;
         try (Kernel kernel = Kernel.open(choice, Layout.forScoring(network, shard.batch(), seqLen))) {
             UnrolledNetwork unrolled = new UnrolledNetwork(kernel, 0);
             kernel.load(Block.PARAMETERS, parameters);
             for (int w = 0; ; w++) {
                 Window window = shard.window(w, seqLen);
-                if (window.tokens() == 0) return nats;
+                if (window.tokens() == 0) return new Tuple2<>(nats, kernel.description());
                 nats += unrolled.forward(window, null);
                 unrolled.carry();
             }

@@ -16,14 +16,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataOutputStream;
-import org.apache.hadoop.fs.RawLocalFileSystem;
-import org.apache.hadoop.fs.permission.FsPermission;
-import org.apache.hadoop.util.Progressable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -174,7 +172,7 @@ class CheckpointsTest {
         String message = assertThrows(BadInput.class, this::newest).getMessage();
         assertTrue(message.startsWith("no checkpoint in file:" + dir + " can be used, expected one that is whole: checkpoint file:" + dir + "/round-00000002 is damaged ("), message);
         assertTrue(message.contains("state.safetensors has 1 bytes, expected ") && message.contains("round-00000001 is damaged"), message);
-        assertTrue(message.endsWith("; delete the directory to start from the beginning"), message);
+        assertTrue(message.endsWith("; set --overwrite or delete the directory to start from the beginning"), message);
         assertEquals(List.of(), notes);
     }
 
@@ -193,10 +191,8 @@ class CheckpointsTest {
     @Test void anUnfinishedOrDamagedOneIsReplacedByTheSameRound() throws IOException {
         checkpoints.write(checkpoint(1));
         Files.delete(file(1, "commit.json"));
-        Files.writeString(file(1, "leftover"), "x");
         checkpoints.write(checkpoint(1));
         assertEquals(1, newest().orElseThrow().round());
-        assertFalse(Files.exists(file(1, "leftover")));
         Files.write(file(1, "state.safetensors"), new byte[3]);
         checkpoints.write(checkpoint(1));
         assertEquals(1, newest().orElseThrow().round());
@@ -223,14 +219,10 @@ class CheckpointsTest {
     /** A process may die after any byte: whatever is on the disk then, the checkpoint before is found, or this one whole. */
     @Test void aWriteThatDiesAfterAnyByteLosesNothing() throws IOException {
         checkpoints.write(checkpoint(1));
-        Configuration dying = new Configuration();
-        dying.set("fs.dying.impl", Dying.class.getName());
-        dying.setBoolean("fs.dying.impl.disable.cache", true);
         boolean whole = false;
         int died = 0;
-        for (long allowed = 0; !whole; allowed += 13) {
-            dying.setLong("dying.after", allowed);
-            Checkpoints onDying = new Checkpoints(new org.apache.hadoop.fs.Path("dying://" + dir), dying, 3);
+        for (long allowed = 0; !whole; allowed += Dying.STEP) {
+            Checkpoints onDying = new Checkpoints(Dying.path(dir), Dying.after(allowed), 3);
             try {
                 onDying.write(checkpoint(2));
                 whole = true;
@@ -248,52 +240,52 @@ class CheckpointsTest {
         assertEquals(List.of(), notes);
     }
 
-    /** The local disk without rename, which breaks after so many bytes. */
-    public static final class Dying extends RawLocalFileSystem {
-        private long left = -1;
-
-        @Override public String getScheme() {
-            return "dying";
-        }
-
-        @Override public java.net.URI getUri() {
-            return java.net.URI.create("dying:///");
-        }
-
-        @Override public FSDataOutputStream create(org.apache.hadoop.fs.Path f, FsPermission permission, boolean overwrite, int bufferSize, short replication,
-                                                   long blockSize, Progressable progress) throws IOException {
-            return dying(super.create(f, permission, overwrite, bufferSize, replication, blockSize, progress));
-        }
-
-        @Override public FSDataOutputStream create(org.apache.hadoop.fs.Path f, boolean overwrite, int bufferSize, short replication, long blockSize,
-                                                   Progressable progress) throws IOException {
-            return dying(super.create(f, overwrite, bufferSize, replication, blockSize, progress));
-        }
-
-        @Override public boolean rename(org.apache.hadoop.fs.Path from, org.apache.hadoop.fs.Path to) throws IOException {
-            throw new IOException("no rename here");
-        }
-
-        private FSDataOutputStream dying(FSDataOutputStream out) throws IOException {
-            if (left < 0) left = getConf().getLong("dying.after", 0);
-            return new FSDataOutputStream(new java.io.FilterOutputStream(out) {
-                @Override public void write(int b) throws IOException {
-                    if (left-- <= 0) throw new IOException("no more bytes");
-                    out.write(b);
-                }
-
-                @Override public void close() throws IOException {
-                    out.close();
-                }
-            }, null);
-        }
-    }
-
     @Test void localFilesCanBeSyncedToTheDisk() throws IOException {
         Folder folder = new Folder(new org.apache.hadoop.fs.Path(dir.toString()), new Configuration());
         try (FSDataOutputStream out = folder.fs.create(new org.apache.hadoop.fs.Path(folder.path, "x"))) {
             assertTrue(out.hasCapability("hsync"));
         }
+    }
+
+    @Test void deletingLeavesWhatIsNotOurs() throws IOException {
+        checkpoints.write(checkpoint(1));
+        Path file = Files.writeString(dir.resolve("weights.bin"), "mine");
+        Files.createDirectories(dir.resolve("round-00000002"));
+        Path deep = Files.writeString(dir.resolve("round-00000002/thesis.txt"), "mine");
+        Path beside = Files.writeString(file(1, "notes.txt"), "mine");
+        checkpoints.delete();
+        for (Path mine : List.of(file, deep, beside)) assertEquals("mine", Files.readString(mine));
+        assertEquals(List.of("round-00000001", "round-00000002", "weights.bin"), directories());
+        assertFalse(Files.exists(file(1, "state.safetensors")));
+    }
+
+    @Test void onlyADirectoryWithACheckpointOrNothingIsOurs() throws IOException {
+        assertFalse(checkpoints.exist());
+        Files.createDirectories(dir);
+        assertTrue(checkpoints.exist());
+        Files.writeString(dir.resolve("weights.bin"), "mine");
+        assertFalse(checkpoints.exist());
+        Files.createDirectories(dir.resolve("round-00000001"));
+        Files.writeString(file(1, "thesis.txt"), "mine");
+        assertFalse(checkpoints.exist());
+        checkpoints.write(checkpoint(2));
+        assertTrue(checkpoints.exist());
+        Files.delete(file(2, "commit.json"));           // killed while it was written
+        assertTrue(checkpoints.exist());
+        checkpoints.delete();
+        assertFalse(checkpoints.exist());
+    }
+
+    @Test void digitsAreTheSameInEveryLanguage() throws IOException {
+        Locale before = Locale.getDefault();
+        Locale.setDefault(Locale.forLanguageTag("ar-EG-u-nu-arab"));
+        try {
+            for (int round = 1; round <= 4; round++) checkpoints.write(checkpoint(round));
+            assertEquals(4, newest().orElseThrow().round());
+        } finally {
+            Locale.setDefault(before);
+        }
+        assertEquals(List.of("round-00000002", "round-00000003", "round-00000004"), directories());
     }
 
     @Test void deletingLeavesNothing() {

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -20,6 +21,8 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeEach;
@@ -95,12 +98,66 @@ class ModelTest {
         assertArrayEquals(model(5).parameters(), load().parameters());
     }
 
-    @Test void aSaveThatFailsLeavesNoModelRatherThanAMixture() throws IOException {
-        Files.delete(dir.resolve("vocabulary.txt"));
-        Files.createDirectory(dir.resolve("vocabulary.txt"));       // cannot be written
-        Files.writeString(dir.resolve("vocabulary.txt/x"), "");
+    @Test void aSaveThatFailsLeavesTheModelThatIsThere() throws IOException {
+        Files.writeString(dir.resolve("replacement"), "a file where a directory must be");
         assertTrue(assertThrows(RuntimeException.class, () -> model(5).save(hadoop(dir), CONF)).getMessage().startsWith("cannot write the model to " + dir));
-        assertFalse(Model.exists(hadoop(dir), CONF));
+        assertArrayEquals(model(1).parameters(), load().parameters());
+    }
+
+    /** A process may die after any byte and before any deletion, and another one after it: a model that was there once is there. */
+    @Test void aSaveThatDiesLeavesTheModelThatIsThereOrTheNewOne() throws IOException {
+        Set<Integer> found = new TreeSet<>();
+        boolean whole = false;
+        for (int allowed = 0, deaths = 0; !whole; allowed += Dying.STEP) {
+            model(1).save(hadoop(dir), CONF);
+            whole = saved(5, allowed);
+            int first = loaded();
+            assertTrue(first == 1 || first == 5, "model " + first + " after " + allowed + " bytes");
+            found.add(first);
+            if (!whole && deaths++ % 40 == 0)
+                for (int again = 0; again < 3 * allowed; again += 31 * Dying.STEP) {
+                    int before = loaded();
+                    saved(9, again);
+                    int second = loaded();
+                    assertTrue(second == before || second == 9, "model " + second + " after " + allowed + " and " + again + " bytes, before " + before);
+                    assertTrue(Model.exists(hadoop(dir), CONF));
+                }
+        }
+        assertEquals(Set.of(1, 5), found);
+        onlyThreeFilesAreLeft();
+    }
+
+    private boolean saved(int seed, long allowed) {
+        try {
+            model(seed).save(Dying.path(dir), Dying.after(allowed));
+            return true;
+        } catch (UncheckedIOException died) {
+            assertTrue(died.getMessage().endsWith("no more bytes"), died.getMessage());
+            return false;
+        }
+    }
+
+    /** The seed of the model that is there. */
+    private int loaded() {
+        return Math.round(load().parameters()[8] * 3);
+    }
+
+    @Test void aReplacementThatWasNotNeededIsForgotten() throws IOException {
+        model(5).save(hadoop(dir), CONF);
+        model(7).save(hadoop(dir.resolve("replacement")), CONF);       // killed before the first file was replaced
+        assertArrayEquals(model(5).parameters(), load().parameters());
+        Files.delete(dir.resolve("model.safetensors"));                 // killed after it
+        assertArrayEquals(model(7).parameters(), load().parameters());
+        Files.delete(dir.resolve("replacement/vocabulary.txt"));
+        assertEquals("file:" + dir + "/model.safetensors is missing; copy the whole directory again", refused());
+    }
+
+    @Test void aFileOfTheUserInReplacementIsLeftAlone() throws IOException {
+        Files.createDirectories(dir.resolve("replacement"));
+        Path thesis = Files.writeString(dir.resolve("replacement/thesis.txt"), "mine");
+        model(5).save(hadoop(dir), CONF);
+        assertEquals("mine", Files.readString(thesis));
+        assertArrayEquals(model(5).parameters(), load().parameters());
     }
 
     @Test void aDirectoryThatIsMissingIsNamed() {
@@ -121,20 +178,30 @@ class ModelTest {
                 + "give the --output of a training that has finished, or finish this one", refused());
     }
 
-    @Test void aFlippedBitAnywhereInTensorsOrVocabularyIsFound() throws IOException {
+    @Test void aFlippedBitAnywhereIsFound() throws IOException {
         for (String name : List.of("model.safetensors", "vocabulary.txt")) {
             byte[] good = Files.readAllBytes(dir.resolve(name));
             for (int at = 0; at < good.length; at++) {
-                byte[] flipped = good.clone();
-                flipped[at] ^= 1 << at % 8;
-                Files.write(dir.resolve(name), flipped);
-                String message = refused();
+                String message = flipped(name, good, at);
                 assertTrue(message.startsWith("sha256 of file:" + dir + "/" + name + " is ") && message.endsWith(
                         ", expected " + sha256(good) + "; the file is damaged or was changed, copy or write it again"), message);
             }
+        }
+        byte[] good = Files.readAllBytes(dir.resolve("model.json"));
+        for (int at = 0; at < good.length; at++)        // a blank of the JSON may become another
+            if (good[at] != ' ' && good[at] != '\n') assertTrue(flipped("model.json", good, at).contains("file:" + dir + "/model.json "));
+        load();
+    }
+
+    private String flipped(String name, byte[] good, int at) throws IOException {
+        byte[] flipped = good.clone();
+        flipped[at] ^= 1 << at % 8;
+        Files.write(dir.resolve(name), flipped);
+        try {
+            return refused();
+        } finally {
             Files.write(dir.resolve(name), good);
         }
-        load();
     }
 
     @Test void aFileCutOffOrGrownIsNamedWithItsLength() throws IOException {
@@ -159,9 +226,20 @@ class ModelTest {
         }
     }
 
+    @Test void whatTheJsonSaysCannotBeChangedUnseen() throws IOException {
+        for (String to : List.of("1.5", "\"1.25\"")) {
+            String message = edited("\"loss\" : 1.25", "\"loss\" : " + to, false);
+            assertTrue(message.matches("sha256 of the content of file:\\Q" + dir + "\\E/model.json is \\p{XDigit}{64}, expected \\p{XDigit}{64}; "
+                    + "the file is damaged or was changed, copy or write it again"), message);
+        }
+        assertTrue(edited("\"sha256\"", "\"sha512\"", false).contains(", expected missing; "));
+    }
+
     @Test void aJsonThatSaysSomethingElseIsRefused() throws IOException {
-        assertEdited("\"format\" : 1", "\"format\" : 2", "file:" + dir + "/model.json has format 2, this version reads up to 1; use the version of Rondo that wrote it, or a newer one");
-        assertEdited("\"format\"", "\"former\"", "file:" + dir + "/model.json has no format, expected an integer from 1 to 1; it is not a model of Rondo");
+        assertEquals("file:" + dir + "/model.json has format 2, this version reads up to 1; use the version of Rondo that wrote it, or a newer one",
+                edited("\"format\" : 1", "\"format\" : 2", false));
+        assertEquals("file:" + dir + "/model.json has no format, expected an integer from 1 to 1; Rondo did not write it",
+                edited("\"format\"", "\"former\"", false));
         assertEdited("language-model", "tagger", "task in file:" + dir + "/model.json is tagger, this version knows language-model; use the version of Rondo that wrote it");
         assertEdited("\"unit\" : \"character\"", "\"unit\" : \"letter\"", "unit of file:" + dir + "/vocabulary.txt is 'letter', expected character or word");
         assertEdited("\"vocab\" : 3", "\"vocab\" : 4", "file:" + dir + "/vocabulary.txt has 3 tokens, model.json says 4; copy the model again");
@@ -170,8 +248,8 @@ class ModelTest {
         assertEdited("\"hidden\" : 1", "\"hidden\" : 2", "file:" + dir + "/model.safetensors: weight_ih_l0 has shape [4, 2], expected [8, 2] for "
                 + new Network(3, 2, 2, 2) + "; copy the model again");
         assertEdited("\"layers\" : 2", "\"layers\" : 1", "file:" + dir + "/model.safetensors has a tensor weight_ih_l1, which " + new Network(3, 2, 1, 1) + " has not; copy the model again");
-        assertEdited("\"vocabulary.txt\"", "\"vocabulary\"", "file:" + dir + "/model.json says no length and sha256 of vocabulary.txt; it is damaged, copy the model again");
-        String missing = edited("\"layers\" : 2", "\"layers\" : 3");
+        assertEdited("\"vocabulary.txt\"", "\"vocabulary\"", "file:" + dir + "/model.json says no length and sha256 of vocabulary.txt; it is damaged, copy or write it again");
+        String missing = edited("\"layers\" : 2", "\"layers\" : 3", true);
         assertTrue(missing.startsWith("file:" + dir + "/model.safetensors lacks [") && missing.contains("bias_l2"), missing);
     }
 
@@ -182,13 +260,16 @@ class ModelTest {
     }
 
     private void assertEdited(String from, String to, String expected) throws IOException {
-        assertEquals(expected, edited(from, to));
+        assertEquals(expected, edited(from, to, true));
     }
 
-    private String edited(String from, String to) throws IOException {
+    /** @param sealed again, as by another version of Rondo */
+    private String edited(String from, String to, boolean sealed) throws IOException {
         String good = Files.readString(dir.resolve("model.json"));
         assertTrue(good.contains(from), from);
-        Files.writeString(dir.resolve("model.json"), good.replaceFirst(java.util.regex.Pattern.quote(from), to));
+        String edited = good.replaceFirst(java.util.regex.Pattern.quote(from), to);
+        Files.writeString(dir.resolve("model.json"), edited);
+        if (sealed) SealedJson.write(new Folder(hadoop(dir), CONF), "model.json", ((ObjectNode) JSON.readTree(edited)).without(List.of("format", "sha256")));
         try {
             return refused();
         } finally {

@@ -13,7 +13,7 @@ class LearningRateTest {
 
     @Test void decaysAnEpochAfterTheFifth() {
         Settings settings = Settings.of(Map.of("learningRate", "2", "decay", "epoch", "decayFactor", "0.5", "decayAfter", "5"));
-        LearningRate rate = LearningRate.start(settings);
+        LearningRate rate = LearningRate.start(settings, true);
         double[] perEpoch = new double[8];
         for (int epoch = 1; epoch <= 8; epoch++) {
             perEpoch[epoch - 1] = rate.current();
@@ -24,7 +24,7 @@ class LearningRateTest {
 
     @Test void decaysWhenValidationDoesNotImprove() {
         Settings settings = Settings.of(Map.of("learningRate", "16", "decay", "plateau", "decayFactor", "0.25", "decayAfter", "1"));
-        LearningRate rate = LearningRate.start(settings);
+        LearningRate rate = LearningRate.start(settings, true);
         double[] validation = {5, 4, 4.5, 4.2, 3.9, 3.9, 3.95}, expected = {16, 16, 16, 4, 4, 4, 1};
         for (int epoch = 1; epoch <= validation.length; epoch++) {
             rate = rate.next(settings, epoch, validation[epoch - 1]);
@@ -34,7 +34,7 @@ class LearningRateTest {
     }
 
     @Test void aPlateauNeedsSomethingHeldOut() {
-        Settings settings = Settings.of(Map.of("decay", "plateau", "validation", "0"));
-        assertTrue(assertThrows(BadInput.class, () -> LearningRate.start(settings)).getMessage().contains("--validation"));
+        Settings settings = Settings.of(Map.of("decay", "plateau", "validation", "0.0"));
+        assertTrue(assertThrows(BadInput.class, () -> LearningRate.start(settings, false)).getMessage().contains("--validation"));
     }
 }

@@ -34,6 +34,12 @@ class PlanTest {
         assertEquals(1020, plan.floatsToReplica());
     }
 
+    @Test void moreWindowsThanCanBeCountedAreRefused() {
+        Settings settings = SETTINGS.with(org.rondo.driver.Setting.EPOCHS, 1_000_000);
+        String message = assertThrows(BadInput.class, () -> Plan.of(settings, 20, 2_000_000_001L)).getMessage();
+        assertTrue(message.contains("lower epochs"), message);
+    }
+
     @Test void oneTokenTooFewIsSaidSo() {
         assertEquals(1, Plan.of(SETTINGS, 20, 801).windowsPerEpoch());
         String message = assertThrows(BadInput.class, () -> Plan.of(SETTINGS, 20, 800)).getMessage();
