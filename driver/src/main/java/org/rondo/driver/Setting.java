@@ -26,10 +26,15 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> MIN_COUNT = integer("minCount", 1, 1, Integer.MAX_VALUE, "tokens seen less often become <unk>");
     public static final Setting<Integer> MAX_VOCABULARY = integer("maxVocabulary", 50_000, 2, 10_000_000, "at most this many tokens, the most frequent; the rest become <unk>");
 
-    public static final Setting<Integer> HIDDEN = integer("hidden", 256, 1, 65_536, "units of every LSTM layer");
-    public static final Setting<Integer> LAYERS = integer("layers", 2, 1, 64, "LSTM layers");
+    public static final Setting<String> CELL = choice("cell", "lstm", "what a layer is made of: an LSTM, an LSTM with peepholes, or the vanilla RNN with tanh or relu", "lstm", "peephole", "rnn", "relu");
+    public static final Setting<String> CANDIDATE_ACTIVATION = choice("candidateActivation", "tanh", "nonlinearity of an LSTM's candidate gate", "tanh", "sigmoid");
+    public static final Setting<Double> FORGET_BIAS = decimal("forgetBias", "0", -100, 100, "added to the initial bias of an LSTM's forget gates; 1 lets it remember from the start");
+    public static final Setting<Integer> HIDDEN = integer("hidden", 256, 1, 65_536, "units of every layer");
+    public static final Setting<Integer> LAYERS = integer("layers", 2, 1, 64, "recurrent layers, each reading the one below");
     public static final Setting<Integer> EMBEDDING = integer("embedding", 64, 1, 65_536, "width of a token's vector");
-    public static final Setting<Double> DROPOUT = decimal("dropout", "0", 0, 0.99, "share of activations dropped between layers (before every LSTM layer but the first, and before the softmax)");
+    public static final Setting<Boolean> TIED = flag("tied", "the softmax's weights are the embedding's; embedding must equal hidden");
+    public static final Setting<Double> DROPOUT = decimal("dropout", "0", 0, 0.99, "share of activations dropped between layers (before every layer but the first, and before the softmax)");
+    public static final Setting<String> DROPOUT_MASK = choice("dropoutMask", "step", "how often dropout draws: a new mask at every step, or one for all steps of a window (variational)", "step", "window");
 
     public static final Setting<Integer> BATCH = integer("batch", 32, 1, 65_536, "streams that a replica reads in parallel");
     public static final Setting<Integer> SEQ_LEN = integer("seqLen", 100, 1, 65_536, "steps of a window: where back-propagation through time is cut off");
@@ -38,9 +43,13 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> WINDOWS_PER_ROUND = integer("windowsPerRound", 10, 1, 1_000_000, "windows between two averagings (averaging=parameters; otherwise 1)");
     public static final Setting<Integer> EPOCHS = integer("epochs", 10, 1, 1_000_000, "passes over the data");
 
-    public static final Setting<String> OPTIMIZER = choice("optimizer", "adam", "sgd, or adam (0.9, 0.999, 1e-8)", "sgd", "adam");
+    public static final Setting<String> OPTIMIZER = choice("optimizer", "adam", "sgd; adam (0.9, 0.999, 1e-8); adamw: adam with decoupled weightDecay", "sgd", "adam", "adamw");
+    public static final Setting<Double> MOMENTUM = decimal("momentum", "0", 0, 0.9999, "of sgd; 0 for none");
+    public static final Setting<Boolean> NESTEROV = flag("nesterov", "momentum is Nesterov's");
+    public static final Setting<Double> WEIGHT_DECAY = decimal("weightDecay", "0", 0, 1, "of adamw: the share of a weight, times the learning rate, taken off at every step");
     public static final Setting<Double> LEARNING_RATE = decimal("learningRate", "0.002", 1e-12, 1e30, "step size at the start");
-    public static final Setting<String> DECAY = choice("decay", "none", "when the learning rate is multiplied by decayFactor: every epoch after decayAfter, or when validation does not improve (plateau)", "none", "epoch", "plateau");
+    public static final Setting<String> DECAY = choice("decay", "none", "when the learning rate is multiplied by decayFactor: every epoch after decayAfter, or when validation does not improve (plateau); cosine: it falls to 0 with the epochs along a cosine", "none", "epoch", "plateau", "cosine");
+    public static final Setting<Integer> WARM_UP = integer("warmUp", 0, 0, 1_000_000_000, "rounds in which the learning rate rises linearly to its value");
     public static final Setting<Double> DECAY_FACTOR = decimal("decayFactor", "0.5", 1e-6, 1, "what the learning rate is multiplied by");
     public static final Setting<Integer> DECAY_AFTER = integer("decayAfter", 0, 0, 1_000_000, "epochs before the first decay (decay=epoch), or without improvement before one (decay=plateau)");
     public static final Setting<Double> CLIP_NORM = decimal("clipNorm", "1", 0, 1e9, "largest global norm of the gradient, 0 for no limit");

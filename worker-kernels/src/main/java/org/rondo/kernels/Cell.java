@@ -1,6 +1,7 @@
 package org.rondo.kernels;
 
 import java.io.Serializable;
+import java.util.Locale;
 
 /** What a recurrent layer does from one step to the next; the equations are on this package's page.
  *
@@ -16,6 +17,25 @@ public record Cell(int gates, Activation activation, boolean peephole) implement
         boolean lstm = gates == 4 && activation != Activation.RELU;
         if (!rnn && !lstm) throw new IllegalArgumentException("cell with " + gates + " gates, " + activation + (peephole ? " and peepholes" : "")
                 + "; expected the vanilla RNN (1 gate, TANH or RELU) or the LSTM (4 gates, TANH or SIGMOID, peepholes or not)");
+    }
+
+    /** @param name      rnn, relu, lstm or peephole
+     *  @param candidate activation of an LSTM's g: tanh or sigmoid
+     *  @throws IllegalArgumentException for another name */
+    public static Cell of(String name, String candidate) {
+        Activation g = Activation.valueOf(candidate.toUpperCase(Locale.ROOT));
+        return switch (name) {
+            case "rnn" -> RNN;
+            case "relu" -> RELU;
+            case "lstm" -> new Cell(4, g, false);
+            case "peephole" -> new Cell(4, g, true);
+            default -> throw new IllegalArgumentException("cell is '" + name + "', expected rnn, relu, lstm or peephole; set spark.rondo.cell");
+        };
+    }
+
+    /** What {@link #of} calls it. */
+    public String name() {
+        return gates == 1 ? activation == Activation.RELU ? "relu" : "rnn" : peephole ? "peephole" : "lstm";
     }
 
     /** The LSTM keeps c beside h. */

@@ -1,5 +1,6 @@
 package org.rondo.kernels;
 
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
 import org.rondo.kernels.Layout.Layer;
@@ -15,7 +16,7 @@ public final class UnrolledNetwork {
 
     /** Of activations on the way up, while training.
      *  @param perWindow one mask for all steps of a window (variational), or a new one at every step */
-    public record Dropout(double rate, boolean perWindow) {
+    public record Dropout(double rate, boolean perWindow) implements Serializable {
         public static final Dropout NONE = new Dropout(0, false);
     }
 

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.HashSet;
+import java.util.Locale;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -14,6 +15,8 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.corpus.Vocabulary;
+import org.rondo.kernels.Cell;
+import org.rondo.kernels.Head;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Tensor;
 
@@ -88,7 +91,9 @@ public final class Model {
         folder.fs.mkdirs(folder.path);
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         json.putObject("architecture").put("task", TASK).put("unit", vocabulary.unit()).put("vocab", network.vocab())
-                .put("embedding", network.embedding()).put("hidden", network.hidden()).put("layers", network.layers());
+                .put("embedding", network.embedding()).put("cell", network.cell().name())
+                    .put("candidateActivation", network.cell().activation().name().toLowerCase(Locale.ROOT)).put("hidden", network.hidden())
+                    .put("layers", network.layers()).put("tied", network.tied());
         SealedJson.put(json, TENSORS, folder.write(TENSORS, out -> Safetensors.write(out, Map.of("format", "pt"), entries())));
         SealedJson.put(json, VOCABULARY, folder.write(VOCABULARY, vocabulary::write));
         json.set("provenance", provenance);
@@ -129,7 +134,7 @@ public final class Model {
         JsonNode a = json.path("architecture");
         String task = a.path("task").asText("missing");
         if (!task.equals(TASK)) throw new BadInput("task in " + file + " is " + task + ", this version knows " + TASK + "; use the version of Rondo that wrote it");
-        Network network = new Network(size(a, "vocab", file), size(a, "embedding", file), size(a, "hidden", file), size(a, "layers", file));
+        Network network = network(a, file);
         Vocabulary vocabulary = folder.read(VOCABULARY, SealedJson.seal(json, VOCABULARY, file),
                 (in, length) -> Vocabulary.read(in, a.path("unit").asText("missing"), new Path(folder.path, VOCABULARY).toString()));
         if (vocabulary.size() != network.vocab()) throw new BadInput(new Path(folder.path, VOCABULARY) + " has " + vocabulary.size()
@@ -137,6 +142,13 @@ public final class Model {
         float[] parameters = folder.read(TENSORS, SealedJson.seal(json, TENSORS, file),
                 (in, length) -> Model.parameters(in, length, network, new Path(folder.path, TENSORS).toString()));
         return new Model(network, parameters, vocabulary, json.get("provenance") instanceof ObjectNode p ? p : JsonNodeFactory.instance.objectNode());
+    }
+
+    private static Network network(JsonNode a, Path file) {
+        Cell cell = Cell.of(a.path("cell").asText("missing"), a.path("candidateActivation").asText("missing"));
+        int vocab = size(a, "vocab", file);
+        return new Network(vocab, size(a, "embedding", file), cell, size(a, "hidden", file), size(a, "layers", file), false,
+                new Head(true, true, vocab), a.path("tied").asBoolean());
     }
 
     private static int size(JsonNode architecture, String name, Path file) {

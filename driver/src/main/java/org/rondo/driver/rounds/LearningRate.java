@@ -26,6 +26,8 @@ record LearningRate(double current, double best, int waited) {
             case "plateau" -> waited > settings.get(Setting.DECAY_AFTER);
             default -> false;
         };
+        if (settings.get(Setting.DECAY).equals("cosine"))
+            return new LearningRate(settings.get(Setting.LEARNING_RATE) * (1 + Math.cos(Math.PI * epoch / settings.get(Setting.EPOCHS))) / 2, Math.min(best, validation), waited);
         return new LearningRate(decays ? current * settings.get(Setting.DECAY_FACTOR) : current,
                 better ? validation : best, decays ? 0 : waited);
     }

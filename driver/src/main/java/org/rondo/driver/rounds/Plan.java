@@ -4,17 +4,20 @@ import java.io.Serializable;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
+import org.rondo.kernels.Cell;
+import org.rondo.kernels.Head;
 import org.rondo.kernels.Layout;
 import org.rondo.kernels.Network;
+import org.rondo.kernels.Optimizer;
+import org.rondo.kernels.UnrolledNetwork.Dropout;
 
 /** What training will do, before it does it: a function of data and settings, never of the cluster.
  *
  *  @param targets         tokens to predict in an epoch
  *  @param windowsPerEpoch windows that every replica reads in an epoch
- *  @param windowsPerRound windows between two averagings; the last round of an epoch may have fewer
- *  @param moments         vectors of parameterCount that the optimiser keeps */
+ *  @param windowsPerRound windows between two averagings; the last round of an epoch may have fewer */
 public record Plan(Network network, int shards, int batch, int seqLen, long targets, int windowsPerEpoch, int windowsPerRound,
-                   int epochs, boolean averagesGradients, double dropout, int moments) implements Serializable {
+                   int epochs, boolean averagesGradients, Dropout dropout, Optimizer optimizer) implements Serializable {
     /** What a JVM takes beside heap and kernels: metaspace, code cache, thread stacks, Netty's buffers. Spark's own least. */
     private static final long JVM_OVERHEAD = 384L << 20;
     /** What a Spark driver takes for itself; it does not start with less than 450 MiB. */
@@ -33,10 +36,12 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
         if (windows * epochs > Integer.MAX_VALUE)
             throw new BadInput("epochs " + epochs + " of " + windows + " windows are " + windows * epochs + " windows, expected at most "
                     + Integer.MAX_VALUE + "; lower epochs, or raise batch, seqLen or shards");
-        Plan plan = new Plan(new Network(vocab, settings.get(Setting.EMBEDDING), settings.get(Setting.HIDDEN), settings.get(Setting.LAYERS)),
+        Plan plan = new Plan(network(settings, vocab),
                 shards, batch, seqLen, targets, (int) windows,
                 gradients ? 1 : settings.get(Setting.WINDOWS_PER_ROUND), epochs, gradients,
-                settings.get(Setting.DROPOUT), settings.get(Setting.OPTIMIZER).equals("adam") ? 2 : 0);
+                new Dropout(settings.get(Setting.DROPOUT), settings.get(Setting.DROPOUT_MASK).equals("window")),
+                new Optimizer(settings.get(Setting.OPTIMIZER), settings.get(Setting.MOMENTUM), settings.get(Setting.NESTEROV),
+                        settings.get(Setting.WEIGHT_DECAY), settings.get(Setting.CLIP_NORM)));
         try {
             plan.layout();
         } catch (ArithmeticException e) {
@@ -44,6 +49,18 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
                     + " has a matrix of more than 2^31 rows; lower batch or seqLen", e);
         }
         return plan;
+    }
+
+    /** A language model: at every step a softmax over the vocabulary. */
+    private static Network network(Settings settings, int vocab) {
+        Cell cell = Cell.of(settings.get(Setting.CELL), settings.get(Setting.CANDIDATE_ACTIVATION));
+        return new Network(vocab, settings.get(Setting.EMBEDDING), cell, settings.get(Setting.HIDDEN), settings.get(Setting.LAYERS), false,
+                new Head(true, true, vocab), settings.get(Setting.TIED));
+    }
+
+    /** Vectors of parameterCount that the optimiser keeps. */
+    public int moments() {
+        return optimizer.moments();
     }
 
     public int roundsPerEpoch() {
@@ -66,7 +83,7 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
 
     /** How a replica's memory is laid out. Where gradients are averaged the driver keeps the moments. */
     public Layout layout() {
-        return Layout.forTraining(network, batch, seqLen, dropout > 0, averagesGradients ? 0 : moments);
+        return Layout.forTraining(network, batch, seqLen, dropout.rate() > 0, averagesGradients ? 0 : moments());
     }
 
     /** Bytes outside the heap that a task's kernels take: one that trains, kept open, and one that validates. */
@@ -82,13 +99,13 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
     /** Bytes of the driver's heap: the model before and after a round, what is broadcast, and as many results as can wait for
      *  their siblings, beside what Spark itself takes. */
     public long driverHeap() {
-        long model = (long) network.parameterCount() * (1 + moments), results = (shards / 2 + 2) * floatsToReplica();
+        long model = (long) network.parameterCount() * (1 + moments()), results = (shards / 2 + 2) * floatsToReplica();
         return SPARK_HEAP + Float.BYTES * (2 * model + 2 * floatsToReplica() + results + 3 * carriedFloats());
     }
 
     /** The driver's step on the mean gradient needs no window. */
     Layout stepLayout() {
-        return Layout.forTraining(network, 1, 1, false, moments);
+        return Layout.forTraining(network, 1, 1, false, moments());
     }
 
     /** Bytes to set as spark.executor.memoryOverhead for {@code tasks} tasks at a time in an executor. */
@@ -98,7 +115,7 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
 
     /** Floats that every replica gets at the start of a round: the model, and its optimiser's moments if it has them. */
     public long floatsToReplica() {
-        return (long) network.parameterCount() * (averagesGradients ? 1 : 1 + moments);
+        return (long) network.parameterCount() * (averagesGradients ? 1 : 1 + moments());
     }
 
     /** Floats of carried state of all shards. */

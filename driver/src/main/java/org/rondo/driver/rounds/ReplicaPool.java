@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import org.rondo.kernels.Kernel;
-import org.rondo.kernels.Optimizer;
 import org.rondo.kernels.Replica;
 
 /** Open replicas of this JVM, kept from round to round so that their memory is allocated once: as many as tasks ever ran at
@@ -16,7 +15,7 @@ final class ReplicaPool {
     private static Key open;
 
     /** What a replica was opened for. */
-    record Key(Plan plan, Optimizer optimizer, String kernel) implements Serializable { }
+    record Key(Plan plan, String kernel) implements Serializable { }
 
     private ReplicaPool() { }
 
@@ -28,7 +27,7 @@ final class ReplicaPool {
             Replica idle = IDLE.poll();
             if (idle != null) return idle;
         }
-        return new Replica(Kernel.open(key.kernel, key.plan.layout()), key.plan.dropout(), key.optimizer);
+        return new Replica(Kernel.open(key.kernel, key.plan.layout()), key.plan.dropout(), key.plan.optimizer());
     }
 
     static void giveBack(Key key, Replica replica) {

@@ -15,7 +15,6 @@ import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout.Block;
-import org.rondo.kernels.Optimizer;
 import org.rondo.kernels.Replica;
 import org.rondo.kernels.Replica.Result;
 import org.rondo.kernels.Replica.Stretch;
@@ -34,6 +33,7 @@ final class Rounds implements AutoCloseable {
     private final JavaRDD<Shard> shards;
     private final ReplicaPool.Key key;
     private final long seed;
+    private final int warmUp;
     /** Takes the step on the mean gradient; opened for the optimiser's sweep alone. Null where replicas step by themselves. */
     private final Kernel step;
 
@@ -51,21 +51,22 @@ final class Rounds implements AutoCloseable {
 
     /** What a round made, and what there is to say of it.
      *  @param kernels that ran; more than one where machines differ, and then another cluster may give other bits */
-    record Outcome(TrainingState state, double loss, long tokens, double gradientNorm, Set<String> kernels) { }
+    record Outcome(TrainingState state, double loss, long tokens, double gradientNorm, double learningRate, Set<String> kernels) { }
 
     Rounds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings) {
         this.sc = sc;
         this.plan = plan;
         this.shards = shards;
-        this.key = new ReplicaPool.Key(plan, new Optimizer(settings.get(Setting.OPTIMIZER), settings.get(Setting.CLIP_NORM)), settings.get(Setting.KERNEL));
+        this.key = new ReplicaPool.Key(plan, settings.get(Setting.KERNEL));
         this.seed = settings.get(Setting.SEED);
+        this.warmUp = settings.get(Setting.WARM_UP);
         this.step = plan.averagesGradients() ? Kernel.open(key.kernel(), plan.stepLayout()) : null;
     }
 
     Outcome next(TrainingState state) {
         int first = (int) (state.round() % plan.roundsPerEpoch()) * plan.windowsPerRound();
         Stretch stretch = new Stretch((int) (state.round() / plan.roundsPerEpoch()), first,
-                Math.min(plan.windowsPerRound(), plan.windowsPerEpoch() - first), plan.windowsPerEpoch(), state.learningRate().current(), seed);
+                Math.min(plan.windowsPerRound(), plan.windowsPerEpoch() - first), plan.windowsPerEpoch(), learningRate(state), seed);
         sc.setJobDescription("round " + state.round() + ": train " + plan.shards() + " replicas");
         Averaging averaging = new Averaging(plan.shards());
         Result[] results = new Result[plan.shards()];
@@ -79,6 +80,11 @@ final class Rounds implements AutoCloseable {
             start.destroy();
         }
         return outcome(state, stretch, averaging.mean(), results);
+    }
+
+    /** Rises linearly in the first rounds. */
+    private double learningRate(TrainingState state) {
+        return state.learningRate().current() * Math.min(1, (state.round() + 1.0) / Math.max(1, warmUp));
     }
 
     private Outcome outcome(TrainingState state, Stretch stretch, float[][] mean, Result[] results) {
@@ -97,7 +103,7 @@ final class Rounds implements AutoCloseable {
         TrainingState next = new TrainingState(state.round() + 1, model, carried, state.learningRate(), state.loss() + loss, state.tokens() + tokens);
         Set<String> kernels = Arrays.stream(results).map(r -> r.kernel).collect(Collectors.toCollection(TreeSet::new));
         if (step != null) kernels.add(step.description());
-        return new Outcome(next, loss, tokens, norm, kernels);
+        return new Outcome(next, loss, tokens, norm, stretch.learningRate(), kernels);
     }
 
     /** One exact step of the optimiser on the mean gradient. */
@@ -106,7 +112,7 @@ final class Rounds implements AutoCloseable {
         float[][] next = new float[model.length][gradient.length];
         step.load(Block.GRADIENTS, gradient);
         for (int v = 0; v < model.length; v++) step.load(blocks[v], model[v]);
-        key.optimizer().step(step, stretch.learningRate(), stretch.epoch() * stretch.windowsPerEpoch() + stretch.first() + 1);
+        plan.optimizer().step(step, stretch.learningRate(), stretch.epoch() * stretch.windowsPerEpoch() + stretch.first() + 1);
         for (int v = 0; v < model.length; v++) step.store(blocks[v], next[v]);
         return next;
     }
@@ -145,7 +151,7 @@ final class Rounds implements AutoCloseable {
     private BadInput diverged(TrainingState state, String where, double loss, double norm) {
         return new BadInput("training has diverged: in round " + state.round() + ", epoch " + (plan.epochsDone(state.round()) + 1) + ", " + where
                 + ", the loss, its gradient or the model is no longer a finite number (loss " + loss + ", gradient norm " + norm
-                + "); lower learningRate (now " + state.learningRate().current() + ") or clipNorm (now " + key.optimizer().clipNorm()
+                + "); lower learningRate (now " + state.learningRate().current() + ") or clipNorm (now " + plan.optimizer().clipNorm()
                 + ") and start again with --overwrite. The last checkpoint, if there is one, is from before and is kept");
     }
 

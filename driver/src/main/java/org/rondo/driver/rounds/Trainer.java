@@ -73,6 +73,6 @@ public final class Trainer {
     private Progress.Round report(Plan plan, Rounds.Outcome outcome, long started) {
         long number = outcome.state().round() - 1;
         return new Progress.Round(number, plan.epochsDone(number) + 1, outcome.loss() / Math.max(1, outcome.tokens()), outcome.gradientNorm(),
-                outcome.state().learningRate().current(), outcome.tokens(), (System.nanoTime() - started) * 1e-9);
+                outcome.learningRate(), outcome.tokens(), (System.nanoTime() - started) * 1e-9);
     }
 }

@@ -20,7 +20,7 @@ record TrainingState(long round, float[][] model, float[][] carried, LearningRat
 
     static TrainingState initial(Plan plan, Settings settings, LearningRate learningRate) {
         float[][] model = new float[1 + plan.moments()][];
-        model[0] = Parameters.initial(plan.network(), settings.get(Setting.SEED));
+        model[0] = Parameters.initial(plan.network(), settings.get(Setting.SEED), settings.get(Setting.FORGET_BIAS));
         for (int m = 1; m < model.length; m++) model[m] = new float[model[0].length];
         return new TrainingState(0, model, new float[plan.shards()][0], learningRate, 0, 0);
     }

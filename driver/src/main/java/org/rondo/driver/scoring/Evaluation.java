@@ -76,7 +76,7 @@ public record Evaluation(long tokens, double nats, long characters, double unkno
     private static Tuple2<Double, String> score(Network network, float[] parameters, Shard shard, int seqLen, String choice) {
         double nats = 0;
         try (Kernel kernel = Kernel.open(choice, Layout.forScoring(network, shard.batch(), seqLen))) {
-            UnrolledNetwork unrolled = new UnrolledNetwork(kernel, 0);
+            UnrolledNetwork unrolled = new UnrolledNetwork(kernel, UnrolledNetwork.Dropout.NONE);
             kernel.load(Block.PARAMETERS, parameters);
             for (int w = 0; ; w++) {
                 Window window = shard.window(w, seqLen);

@@ -30,7 +30,7 @@ public final class Sampler {
         int[] drawn = new int[length];
         float[] p = new float[vocabulary.size()];
         try (Kernel kernel = Kernel.open(choice, Layout.forScoring(model.network(), 1, 1))) {
-            UnrolledNetwork network = new UnrolledNetwork(kernel, 0);
+            UnrolledNetwork network = new UnrolledNetwork(kernel, UnrolledNetwork.Dropout.NONE);
             kernel.load(Block.PARAMETERS, model.parameters());
             for (int id : ids) step(network, id);
             for (int i = 0; i < length; i++) {

@@ -33,6 +33,16 @@ class LearningRateTest {
         assertEquals(3.9, rate.best());
     }
 
+    @Test void aCosineFallsToZeroWithTheEpochs() {
+        Settings settings = Settings.of(Map.of("learningRate", "8", "decay", "cosine", "epochs", "4"));
+        LearningRate rate = LearningRate.start(settings, true);
+        double[] expected = {8, 4 * (1 + Math.sqrt(0.5)), 4, 4 * (1 - Math.sqrt(0.5)), 0};
+        for (int epoch = 1; epoch <= 5; epoch++) {
+            assertEquals(expected[epoch - 1], rate.current(), 1e-12, "epoch " + epoch);
+            rate = rate.next(settings, epoch, 1);
+        }
+    }
+
     @Test void aPlateauNeedsSomethingHeldOut() {
         Settings settings = Settings.of(Map.of("decay", "plateau", "validation", "0.0"));
         assertTrue(assertThrows(BadInput.class, () -> LearningRate.start(settings, false)).getMessage().contains("--validation"));

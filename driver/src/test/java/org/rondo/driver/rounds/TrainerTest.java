@@ -23,6 +23,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Settings;
@@ -86,6 +87,23 @@ class TrainerTest {
         assertTrue(heard.stream().anyMatch(note -> note.startsWith("resuming")), heard.toString());
         assertEquals(epochs("whole"), epochs("stopped"));
         assertTrue(rates.size() > 1, "the learning rate never decayed before a stop: " + rates);
+    }
+
+    @ParameterizedTest @CsvSource({"rnn, sgd, 0", "relu, sgd, 0.9", "peephole, adam, 0", "lstm, adamw, 0"})
+    void everyCellAndOptimiserTrainsAndResumes(String cell, String optimizer, String momentum) throws IOException {
+        String[] all = {"cell", cell, "optimizer", optimizer, "momentum", momentum, "nesterov", momentum.equals("0") ? "false" : "true", "learningRate", "0.01",
+                "weightDecay", optimizer.equals("adamw") ? "0.01" : "0", "embedding", "12", "tied", "true", "dropout", "0.1", "dropoutMask", "window",
+                "averaging", "parameters", "decay", "cosine", "warmUp", "5", "forgetBias", "1"};
+        byte[] undisturbed = train("local[2]", "whole", all);
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
+            assertThrows(Stop.class, () -> new Trainer(sc, settings("stopped", all), new Silent() {
+                @Override public void round(Round round) {
+                    if (round.number() == 9) throw new Stop();
+                }
+            }).train());
+        }
+        assertArrayEquals(undisturbed, train("local[1]", "stopped", all));
+        assertTrue(epochs("whole").contains("trainingLoss"));
     }
 
     @Test void aMeanGradientIsThatOfOneReplicaWithAllStreams() throws IOException {
