@@ -94,7 +94,10 @@ RONDO_INLINE V exp(V x) {
 }
 
 // All x; within 1e-38 of 0 and 1 at the infinities, NaN for NaN. Maximal error 2.5 ulp above x = -87.
-RONDO_INLINE V sigmoid(V x) { return 1.f / (1.f + exp(-x)); }
+RONDO_INLINE V sigmoid(V x) {
+    Reduced e = reduce(min(broadcast(88), max(broadcast(-87), -x)));
+    return 1.f / fma(e.expm1, e.power, 1.f + e.power);
+}
 
 // All x, through e^2x - 1, so that small x keep their digits. NaN: NaN. Maximal error 2.5 ulp.
 RONDO_INLINE V tanh(V x) {
