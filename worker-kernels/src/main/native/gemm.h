@@ -140,10 +140,12 @@ inline void transpose(const float* from, long fromStride, long rows, long column
 
 // sums[j] = the sum of column j over the rows of a panel.
 inline void columnSums(const float* panel, long rows, long columns, float* sums) {
-    forEachVector(columns, [&](long j) {
-        V sum{};
-        for (long row = 0; row < rows; row++) sum += load(panel + row * PANEL + j);
-        store(sums + j, sum);
+    withWidth(columns, [&](auto width) {
+        constexpr long N = decltype(width)::value * UNITS / W;
+        V sum[N] = {};
+        for (long row = 0; row < rows; row++)
+            RONDO_UNROLL for (long q = 0; q < N; q++) sum[q] += load(panel + row * PANEL + q * W);
+        RONDO_UNROLL for (long q = 0; q < N; q++) store(sums + q * W, sum[q]);
     });
 }
 

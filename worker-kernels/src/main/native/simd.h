@@ -6,6 +6,8 @@
 // The masked forms of AVX-512, with all lanes on: gcc 12 warns of its own headers where the plain ones are used.
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #define RONDO_INLINE inline __attribute__((always_inline))
@@ -23,6 +25,9 @@ constexpr int TILE = 6;   // rows of a register tile: 6 x 4 accumulators, 4 vect
 #elif defined(__AVX2__) && defined(__FMA__)
 constexpr int W = 8;
 constexpr int TILE = 3;   // 3 x 4 accumulators, 3 broadcasts and a vector of B, of 16 registers
+#elif defined(__aarch64__)
+constexpr int W = 4;
+constexpr int TILE = 6;   // 32 registers
 #else
 constexpr int W = 4;
 constexpr int TILE = 3;
@@ -43,6 +48,8 @@ RONDO_INLINE V fma(V a, V b, V c) {
     return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 #elif defined(__AVX2__) && defined(__FMA__)
     return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+    return (V)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
     return a * b + c;
 #endif
@@ -57,6 +64,8 @@ RONDO_INLINE V sqrt(V x) {
     return (V)_mm512_maskz_sqrt_ps(0xffff, (__m512)x);
 #elif defined(__AVX2__) && defined(__FMA__)
     return (V)_mm256_sqrt_ps((__m256)x);
+#elif defined(__aarch64__)
+    return (V)vsqrtq_f32((float32x4_t)x);
 #else
     for (int i = 0; i < W; i++) x[i] = __builtin_sqrtf(x[i]);
     return x;
@@ -94,7 +103,10 @@ RONDO_INLINE V exp(V x) {
 }
 
 // All x; within 1e-38 of 0 and 1 at the infinities, NaN for NaN. Maximal error 2.5 ulp above x = -87.
-RONDO_INLINE V sigmoid(V x) { return 1.f / (1.f + exp(-x)); }
+RONDO_INLINE V sigmoid(V x) {
+    Reduced e = reduce(min(broadcast(88), max(broadcast(-87), -x)));
+    return 1.f / fma(e.expm1, e.power, 1.f + e.power);
+}
 
 // All x, through e^2x - 1, so that small x keep their digits. NaN: NaN. Maximal error 2.5 ulp.
 RONDO_INLINE V tanh(V x) {

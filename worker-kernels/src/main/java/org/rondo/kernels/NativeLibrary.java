@@ -15,9 +15,10 @@ import java.util.Locale;
  *  <p>Many executors start at once on one machine, and a library can be loaded from one path by one class loader only: so
  *  every process and class loader unpacks a copy of its own, and deletes it as soon as it is mapped.
  *
- *  <p>The system property {@value #OVERRIDE} names a library to load instead of the jar's. */
+ *  <p>The system property {@value #OVERRIDE} names a library to load instead of the jar's; {@value #FOLDER} a folder to
+ *  unpack the jar's to, made if it is not there, where java.io.tmpdir lets no libraries be loaded (mounted noexec). */
 public final class NativeLibrary {
-    static final String OVERRIDE = "rondo.native.library";
+    static final String OVERRIDE = "rondo.native.library", FOLDER = "rondo.native.folder";
 
     /** Instruction sets are few. */
     private static final int MOST_KERNELS = 8;
@@ -25,7 +26,8 @@ public final class NativeLibrary {
     /** Loads once, when first asked for. */
     private static final class Loaded {
         /** Empty if the library is loaded, else all that was tried and what came of it. */
-        static final String PROBLEM = load(System.getProperty(OVERRIDE), resourceFolder(System.getProperty("os.name"), System.getProperty("os.arch")));
+        static final String PROBLEM = load(System.getProperty(OVERRIDE), resourceFolder(System.getProperty("os.name"), System.getProperty("os.arch")),
+                System.getProperty(FOLDER, System.getProperty("java.io.tmpdir")));
 
         static {
             if (!PROBLEM.isEmpty()) System.getLogger(NativeLibrary.class.getName()).log(System.Logger.Level.WARNING, PROBLEM);
@@ -64,19 +66,19 @@ public final class NativeLibrary {
         if (!isLoaded()) throw new IllegalArgumentException(Loaded.PROBLEM);
     }
 
-    /** Loads the library at {@code override}, or else the one in {@code folder} of the jar.
+    /** Loads the library at {@code override}, or else the one in {@code folder} of the jar, through a copy in {@code unpackTo}.
      *  @return empty, or what was tried, what came, what was expected and what to do */
-    static String load(String override, String folder) {
-        String tried = override == null ? "resource " + folder : "file " + override + " (system property " + OVERRIDE + ")";
+    static String load(String override, String folder, String unpackTo) {
+        String tried = override == null ? "resource " + folder + ", unpacked to " + unpackTo : "file " + override + " (system property " + OVERRIDE + ")";
         try {
             String expected = expectedVersion();
-            if (override == null) tried = loadResource(folder, expected);
+            if (override == null) tried = loadResource(folder, expected, Path.of(unpackTo));
             else System.load(Path.of(override).toAbsolutePath().toString());
             return mismatch(tried, compiledVersion(), expected);
         } catch (IOException | UnsatisfiedLinkError | SecurityException e) {
             return "the native kernels of Rondo cannot be loaded on " + System.getProperty("os.name") + " " + System.getProperty("os.arch")
                     + ". Tried " + tried + ": " + e.getMessage()
-                    + ". Rebuild with ./mvnw package on this kind of machine (it needs g++ and cmake), set -Djava.io.tmpdir to a folder from which"
+                    + ". Rebuild with ./mvnw package on this kind of machine (it needs g++ and cmake), set -D" + FOLDER + " to a folder from which"
                     + " libraries may be loaded, or set spark.rondo.kernel=reference to go on slowly without them";
         }
     }
@@ -106,9 +108,9 @@ public final class NativeLibrary {
         }
     }
 
-    private static String loadResource(String folder, String version) throws IOException {
+    private static String loadResource(String folder, String version, Path unpackTo) throws IOException {
         String file = System.mapLibraryName("rondo-" + version), resource = folder + "/" + file;
-        Path copy = Files.createTempFile("rondo-" + ProcessHandle.current().pid() + "-", "-" + file);
+        Path copy = Files.createTempFile(Files.createDirectories(unpackTo), "rondo-" + ProcessHandle.current().pid() + "-", "-" + file);
         try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
             if (in == null) throw new IOException("this jar has no resource " + resource + ", so it was built on another kind of machine");
             Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);

@@ -1,5 +1,6 @@
 package org.rondo.kernels;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -39,20 +40,34 @@ class NativeLibraryTest {
 
     @Test void aMissingOverrideIsNamedWithWhatToDo(@TempDir Path folder) {
         String file = folder.resolve("librondo-gone.so").toString();
-        String problem = NativeLibrary.load(file, "/native/unused");
+        String problem = NativeLibrary.load(file, "/native/unused", "unused");
         for (String expected : List.of(file, NativeLibrary.OVERRIDE, "spark.rondo.kernel=reference", "./mvnw package", "g++ and cmake"))
             assertTrue(problem.contains(expected), problem);
     }
 
     @Test void aFileThatIsNoLibraryIsAProblemAndNotACrash(@TempDir Path folder) throws IOException {
         Path file = Files.writeString(folder.resolve("librondo.so"), "not a library");
-        String problem = NativeLibrary.load(file.toString(), "/native/unused");
+        String problem = NativeLibrary.load(file.toString(), "/native/unused", "unused");
         assertTrue(problem.contains(file.toString()) && problem.contains("spark.rondo.kernel=reference"), problem);
     }
 
     @Test void aJarForAnotherSystemIsNamed() {
-        String problem = NativeLibrary.load(null, "/native/plan9-mips");
+        String problem = NativeLibrary.load(null, "/native/plan9-mips", System.getProperty("java.io.tmpdir"));
         assertTrue(problem.contains("/native/plan9-mips/") && problem.contains("another kind of machine"), problem);
+    }
+
+    @Test void theLibraryIsUnpackedWhereOneSaysAndNotLeftThere(@TempDir Path folder) {
+        String resources = NativeLibrary.resourceFolder(System.getProperty("os.name"), System.getProperty("os.arch"));
+        Path made = folder.resolve("made/for/it");
+        assertEquals("", NativeLibrary.load(null, resources, made.toString()));
+        assertArrayEquals(new String[0], made.toFile().list());
+    }
+
+    @Test void aFolderThatCannotBeIsNamedWithWhatToDo(@TempDir Path folder) throws IOException {
+        Path file = Files.writeString(folder.resolve("file"), "no folder");
+        String resources = NativeLibrary.resourceFolder(System.getProperty("os.name"), System.getProperty("os.arch"));
+        String problem = NativeLibrary.load(null, resources, file.toString());
+        assertTrue(problem.contains("unpacked to " + file) && problem.contains("set -D" + NativeLibrary.FOLDER), problem);
     }
 
     @Test void aLibraryOfAnotherVersionIsRefused() {
