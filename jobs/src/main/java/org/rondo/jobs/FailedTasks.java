@@ -13,7 +13,8 @@ import org.apache.logging.log4j.message.SimpleMessage;
 
 /** What Spark logs of a task that fails: by itself its stack, twice, before the job can say in one line what is wrong. */
 final class FailedTasks {
-    private static final String EXECUTOR = "org.apache.spark.executor.Executor", DRIVER = "org.apache.spark.scheduler.TaskSetManager";
+    private static final String EXECUTOR = "org.apache.spark.executor.Executor", DRIVER = "org.apache.spark.scheduler.TaskSetManager",
+            STAGES = "org.apache.spark.scheduler.DAGScheduler", SCHEDULER = "org.apache.spark.scheduler.TaskSchedulerImpl";
     private static final String FIRST_LINES = "first lines";
 
     private FailedTasks() { }
@@ -23,6 +24,8 @@ final class FailedTasks {
         Configurator.setLevel(EXECUTOR, Level.OFF);                            // in a local master; the driver says the same
         if (master.matches("local(\\[[^,]*])?")) Configurator.setLevel(DRIVER, Level.OFF);
         else firstLines(DRIVER);
+        firstLines(STAGES);                                                    // these two: where Spark's log is at info
+        firstLines(SCHEDULER);
     }
 
     /** Spark puts the stack into the message, where no pattern of log4j leaves it out. */
