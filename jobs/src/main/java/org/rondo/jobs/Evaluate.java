@@ -12,7 +12,7 @@ final class Evaluate {
     private Evaluate() { }
 
     static void run(Settings settings, SparkConf conf, Console console) {
-        try (JavaSparkContext sc = Rondo.spark("evaluate", conf)) {
+        try (JavaSparkContext sc = Rondo.spark("evaluate", settings, conf)) {
             Model model = Model.load(settings.get(Setting.MODEL), sc.hadoopConfiguration());
             Evaluation found = Evaluation.of(sc, model, settings.get(Setting.INPUT), settings);
             console.out().println("tokens              " + Units.count(found.tokens()));

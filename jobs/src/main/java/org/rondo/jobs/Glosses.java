@@ -3,8 +3,8 @@ package org.rondo.jobs;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.io.Reader;
+import java.io.StringReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -27,18 +27,26 @@ final class Glosses {
      *  @throws UncheckedIOException if it is not such an archive */
     static List<String> read(java.nio.file.Path archive) {
         List<String> definitions = new ArrayList<>();
+        for (String part : PARTS_OF_SPEECH) definitions.addAll(read(new StringReader(data(archive, part))));
+        return definitions;
+    }
+
+    /** WordNet's licence, as it heads every data file, without its line numbers. */
+    static List<String> licence(java.nio.file.Path archive) {
+        return data(archive, PARTS_OF_SPEECH.get(0)).lines().takeWhile(line -> line.startsWith(" "))
+                .map(line -> line.replaceFirst("^ +[0-9]+ ?", "").stripTrailing()).toList();
+    }
+
+    private static String data(java.nio.file.Path archive, String part) {
         try (ZipFile zip = new ZipFile(archive.toFile())) {
-            for (String part : PARTS_OF_SPEECH) {
-                ZipEntry entry = zip.getEntry(FOLDER + part);
-                if (entry == null) throw new IOException("no entry " + FOLDER + part + " in " + archive);
-                try (InputStream in = zip.getInputStream(entry)) {
-                    definitions.addAll(read(new InputStreamReader(in, StandardCharsets.UTF_8)));
-                }
+            ZipEntry entry = zip.getEntry(FOLDER + part);
+            if (entry == null) throw new IOException("no entry " + FOLDER + part + " in " + archive);
+            try (InputStream in = zip.getInputStream(entry)) {
+                return new String(in.readAllBytes(), StandardCharsets.UTF_8);
             }
         } catch (IOException e) {
             throw new UncheckedIOException("WordNet's definitions cannot be read: " + e.getMessage(), e);
         }
-        return definitions;
     }
 
     /** The definitions of one data file, in its order. */

@@ -43,7 +43,7 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
                     List.of(group("Data", INPUT, VALIDATION), VOCABULARY, NETWORK, DISTRIBUTION, group("Steps", OPTIMIZER, MOMENTUM), group("Run", DEBUG)),
                     Map.of(), ShowPlan::run),
             new Job("quickstart", "Trains a model of WordNet's definitions, letter by letter, in about three minutes.",
-                    List.of(group("Data", OUTPUT, VALIDATION), VOCABULARY, NETWORK, DISTRIBUTION, STEPS, CHECKPOINTS,
+                    List.of(group("Data", OUTPUT, OVERWRITE, VALIDATION), group("Vocabulary", MIN_COUNT, MAX_VOCABULARY), NETWORK, DISTRIBUTION, STEPS, CHECKPOINTS,
                             group("Sampling", TEMPERATURE), RUN),
                     Quickstart.DEFAULTS, Quickstart::run));
 

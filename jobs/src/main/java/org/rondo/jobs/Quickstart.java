@@ -9,7 +9,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
+import org.apache.spark.deploy.SparkHadoopUtil;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
@@ -32,27 +34,70 @@ final class Quickstart {
     private Quickstart() { }
 
     static void run(Settings given, SparkConf conf, Console console) throws IOException {
-        Path folder = Path.of(given.get(Setting.OUTPUT)), text = folder.resolve("definitions.txt"), directory = folder.resolve("model");
-        write(text);
+        if (isZero(given.get(Setting.VALIDATION)))
+            throw new BadInput("validation is " + given.get(Setting.VALIDATION) + ", but quickstart measures the model on definitions that are held out; "
+                    + "set --validation to a fraction above 0, as 0.03");
+        Path folder = folder(given.get(Setting.OUTPUT)), text = folder.resolve("definitions.txt"), model = folder.resolve("model");
+        write(text, given.get(Setting.OVERWRITE));
         console.err().println(Units.count(DEFINITIONS) + " definitions of WordNet 3.1 are in " + text + " (WordNet 3.1 Copyright 2011 by Princeton University)");
-        // Its own folder: an unfinished training is resumed, a finished one starts over.
-        Settings settings = given.with(Setting.INPUT, text).with(Setting.OUTPUT, directory).with(Setting.OVERWRITE, true);
+        Settings settings = given.with(Setting.UNIT, "character").with(Setting.INPUT, hadoop(text)).with(Setting.OUTPUT, hadoop(model));
         Report report = new Samples(console, settings);
-        Train.train("quickstart", settings, conf, report);
-        console.out().print(report.summary(directory.toString()));
-        console.out().print("next:\n  bin/rondo generate --model " + directory + " --length 300 --temperature 0.6 --prompt 'a small'\n"
-                + "  bin/rondo evaluate --model " + directory + " --input YOUR_TEXT\n"
+        // An unfinished training is resumed; a model of its own starts over.
+        Train.train("quickstart", wrote(settings, conf) ? settings.with(Setting.OVERWRITE, true) : settings, conf, report);
+        console.out().print(report.summary(model.toString()));
+        console.out().print("next:\n  bin/rondo generate --model " + model + " --length 300 --temperature 0.6 --prompt 'a small'\n"
+                + "  bin/rondo evaluate --model " + model + " --input YOUR_TEXT\n"
                 + "  bin/rondo train --input YOUR_TEXT --output models/mine\n");
-        console.out().println("model=" + directory + " bits_per_character=" + Units.decimals(Units.bits(report.validation()), 3)
+        console.out().println("model=" + model + " bits_per_character=" + Units.decimals(Units.bits(report.validation()), 3)
                 + " tokens_per_second=" + Math.round(report.tokensPerSecond()));
     }
 
+    private static boolean isZero(String validation) {
+        try {
+            return Double.parseDouble(validation) == 0;
+        } catch (NumberFormatException path) {
+            return false;
+        }
+    }
+
+    /** On this machine, where WordNet is. */
+    private static Path folder(String output) {
+        if (output.matches("[A-Za-z][A-Za-z0-9+.-]+:.*"))
+            throw new BadInput("output is " + output + ", expected a folder on this machine's own file system for quickstart, as models/quickstart; "
+                    + "train writes to any file system");
+        return Path.of(output);
+    }
+
+    /** As Hadoop reads it, whatever its default file system; blanks are not escaped there. */
+    private static String hadoop(Path path) {
+        return "file://" + path.toAbsolutePath();
+    }
+
+    /** Whether this job wrote the model in its output directory: from the same text. */
+    private static boolean wrote(Settings settings, SparkConf conf) {
+        Configuration hadoop = SparkHadoopUtil.get().newConfiguration(conf);
+        String directory = settings.get(Setting.OUTPUT);
+        try {
+            return Model.exists(new org.apache.hadoop.fs.Path(directory), hadoop)
+                    && Model.load(directory, hadoop).provenance().path("data").path("input").asText().equals(settings.get(Setting.INPUT));
+        } catch (BadInput damaged) {
+            return false;
+        }
+    }
+
     /** Shuffled, so that what is held out is like the rest: nouns and verbs are defined in different words. */
-    private static void write(Path text) throws IOException {
-        List<String> definitions = new ArrayList<>(Glosses.read(wordnet()));
+    private static void write(Path text, boolean overwrite) throws IOException {
+        Path wordnet = wordnet();
+        List<String> definitions = new ArrayList<>(Glosses.read(wordnet));
         Collections.shuffle(definitions, new Random(ORDER));
+        definitions = definitions.subList(0, Math.min(DEFINITIONS, definitions.size()));
+        if (Files.exists(text) && !overwrite) {
+            if (definitions.equals(Files.readAllLines(text))) return;
+            throw new BadInput(text + " is there and is not what quickstart writes; set --output to another folder, or --overwrite to replace it");
+        }
         Files.createDirectories(text.toAbsolutePath().getParent());
-        Files.write(text, definitions.subList(0, Math.min(DEFINITIONS, definitions.size())));
+        Files.write(text, definitions);
+        Files.write(text.resolveSibling("definitions-LICENSE.txt"), Glosses.licence(wordnet));
     }
 
     /** Where the build puts it: beside the jar that this class comes from. */

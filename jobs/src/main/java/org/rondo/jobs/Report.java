@@ -16,7 +16,8 @@ class Report implements Progress, AutoCloseable {
     private Display display;
     private double recentLoss, recentTokens, recentSeconds, weight;
     private double training = Double.NaN, validation = Double.NaN, best = Double.NaN, tokens, seconds;
-    private int bestEpoch, epochs;
+    private int epoch, bestEpoch, epochs;
+    private boolean trained;
 
     /** @param unit of a token: character or word */
     Report(Console console, String unit) {
@@ -27,12 +28,13 @@ class Report implements Progress, AutoCloseable {
     @Override public void begin(Plan plan, long firstRound) {
         this.plan = plan;
         note(Units.count(plan.targets()) + " " + unit + "s to learn from, vocabulary " + Units.count(plan.network().vocab()) + ", "
-                + Units.count(plan.network().parameterCount()) + " parameters; " + plan.epochs() + " epochs of "
+                + Units.count(plan.network().parameterCount()) + " parameters; " + plan.epochs() + (plan.epochs() == 1 ? " epoch of " : " epochs of ")
                 + Units.count(plan.roundsPerEpoch()) + " rounds with " + plan.shards() + (plan.shards() == 1 ? " replica" : " replicas"));
         display = Display.of(console, firstRound, plan.rounds());
     }
 
     @Override public void round(Round round) {
+        trained = true;
         weight = KEEP * weight + 1;
         recentLoss = KEEP * recentLoss + round.loss();
         recentTokens = KEEP * recentTokens + round.tokens();
@@ -44,7 +46,9 @@ class Report implements Progress, AutoCloseable {
     }
 
     @Override public void epoch(int epoch, double training, double validation, Model model) {
-        epochs++;
+        if (trained) epochs++;                          // else of a checkpoint, told again
+        trained = false;
+        this.epoch = epoch;
         this.training = training;
         this.validation = validation;
         if (!(validation >= best)) {
@@ -70,15 +74,15 @@ class Report implements Progress, AutoCloseable {
         String rounds = epochs == 0 ? "trained before, nothing was left to do" : "trained " + epochs + (epochs == 1 ? " epoch" : " epochs") + " in "
                 + Units.duration(elapsed()) + ", " + Units.count(tokensPerSecond()) + " tokens/s";
         return rounds + "\n"
-                + (epochs == 0 ? "" : "training    " + loss(training) + "\n")
+                + (epoch == 0 ? "" : "training    " + loss(training) + "\n")
                 + (Double.isNaN(validation) ? "" : "validation  " + loss(validation)
-                        + (bestEpoch < epochs ? " (best after epoch " + bestEpoch + ": " + Units.decimals(best, 4) + ")" : "") + "\n")
+                        + (bestEpoch < epoch ? " (best after epoch " + bestEpoch + ": " + Units.decimals(best, 4) + ")" : "") + "\n")
                 + "model       " + directory + " (" + Units.count(plan.network().parameterCount()) + " parameters)\n";
     }
 
     /** Over all rounds, from their start to their end; validation and checkpoints are not in it. */
     double tokensPerSecond() {
-        return tokens / seconds;
+        return tokens == 0 ? 0 : tokens / seconds;
     }
 
     /** Mean nats per token; NaN if nothing was held out. */

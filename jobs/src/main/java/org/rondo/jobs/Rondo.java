@@ -2,9 +2,9 @@ package org.rondo.jobs;
 
 import java.io.OutputStream;
 import java.io.PrintStream;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.apache.logging.log4j.Level;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.core.config.Configurator;
@@ -37,14 +37,15 @@ public final class Rondo {
     }
 
     static int run(String[] args, SparkConf conf, Console console) {
+        boolean debug = Stream.of(args).anyMatch(argument -> argument.matches("--debug(=true)?"));      // until the line is parsed
         try {
             Command command = Command.parse(args, console.width());
+            debug = command.options().getOrDefault(Setting.DEBUG.key(), conf.get(Setting.DEBUG.sparkKey(), "false")).equals("true");
             if (command.help() == null) execute(command, conf, console);
             else console.out().print(command.help());
             return DONE;
         } catch (Throwable e) {
-            return report(e, Arrays.asList(args).contains("--debug") || conf.get(Setting.DEBUG.sparkKey(), "").equals("true"),
-                    console.err());
+            return report(e, debug, console.err());
         }
     }
 
@@ -58,13 +59,16 @@ public final class Rondo {
     }
 
     /** Starts Spark, with what Rondo needs where the user has not said otherwise. */
-    static JavaSparkContext spark(String job, SparkConf conf) {
+    static JavaSparkContext spark(String job, Settings settings, SparkConf conf) {
         if (conf.get("spark.app.name", "rondo.jar").equals("rondo.jar")) conf.setAppName("rondo " + job);
         conf.setIfMissing("spark.master", "local[*]");
         conf.setIfMissing("spark.broadcast.compress", "false");            // floats do not compress
         conf.setIfMissing("spark.locality.wait", "0s");                    // else a replaced executor stays idle
+        conf.setIfMissing("spark.driver.maxResultSize", "0");              // what averaging holds does not grow with the results
         conf.setIfMissing("spark.ui.showConsoleProgress", "false");        // Rondo has its own
-        return new JavaSparkContext(conf);
+        JavaSparkContext sc = new JavaSparkContext(conf);
+        if (!settings.get(Setting.DEBUG)) FailedTasks.inOneLine(sc.master());      // after Spark has configured its log
+        return sc;
     }
 
     private static Map<String, String> entries(SparkConf conf) {

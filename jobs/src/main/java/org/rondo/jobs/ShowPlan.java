@@ -1,7 +1,8 @@
 package org.rondo.jobs;
 
-import java.util.Map;
 import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.Setting;
@@ -16,7 +17,7 @@ final class ShowPlan {
     private ShowPlan() { }
 
     static void run(Settings settings, SparkConf conf, Console console) {
-        try (JavaSparkContext sc = Rondo.spark("plan", conf); Corpus corpus = Corpus.read(sc, settings)) {
+        try (JavaSparkContext sc = Rondo.spark("plan", settings, conf); Corpus corpus = Corpus.read(sc, settings)) {
             long held = corpus.validation() == null ? 0 : corpus.validation().count();
             Plan plan = Plan.of(settings, corpus.vocabulary().size(), corpus.training().count());
             console.out().print(table(plan, settings.get(Setting.UNIT), held, conf));
@@ -38,11 +39,18 @@ final class ShowPlan {
                 + (plan.averagesGradients() ? "gradients are averaged every window" : "parameters are averaged every " + plan.windowsPerRound() + " windows"));
         rows.put("memory per task", exact(plan.bytesPerTask()) + " outside the heap");
         rows.put("memory overhead", exact(plan.memoryOverhead(tasks)) + " for " + tasks + (tasks == 1 ? " task" : " tasks") + " at a time in an executor");
+        rows.put("driver", exact(plan.driverHeap()) + " of heap, " + exact(plan.driverOverhead()) + " outside");
         rows.put("traffic", exact(plan.bytesPerRound(executors)) + " per round with " + executors + (executors == 1 ? " executor" : " executors"));
         StringBuilder table = new StringBuilder();
-        rows.forEach((name, value) -> table.append(String.format("%-16s %s%n", name, value)));
-        return table + String.format("%non a cluster, give executors room for it:%n  --conf spark.executor.memoryOverhead=%dm%n",
-                (plan.memoryOverhead(tasks) + MIB - 1) / MIB);
+        rows.forEach((name, value) -> table.append(String.format(Locale.ROOT, "%-16s %s%n", name, value)));
+        return table + String.format(Locale.ROOT, "%non a cluster, give driver and executors room for it:%n  --driver-memory %dm%n"
+                + "  --conf spark.driver.memoryOverhead=%dm%n  --conf spark.executor.memoryOverhead=%dm%n",
+                mebibytes(plan.driverHeap()), mebibytes(plan.driverOverhead()), mebibytes(plan.memoryOverhead(tasks)));
+    }
+
+    /** Rounded up. */
+    private static long mebibytes(long bytes) {
+        return (bytes + MIB - 1) / MIB;
     }
 
     private static String exact(long bytes) {

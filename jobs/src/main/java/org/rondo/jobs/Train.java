@@ -19,7 +19,7 @@ final class Train {
 
     /** Trains and closes the report, which still knows what it has heard. */
     static void train(String job, Settings settings, SparkConf conf, Report report) {
-        try (report; JavaSparkContext sc = Rondo.spark(job, conf)) {
+        try (report; JavaSparkContext sc = Rondo.spark(job, settings, conf)) {
             new Trainer(sc, settings, report).train();
         }
     }

@@ -3,6 +3,7 @@ package org.rondo.jobs;
 import java.io.File;
 import java.io.IOException;
 import java.lang.reflect.Field;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,12 +13,16 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.rondo.driver.Setting;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** bin/rondo as a user has it: the script, the embedded Spark, the shaded jar, a JVM of its own. */
@@ -98,10 +103,106 @@ class BinRondoIT {
         assertTrue(properties.err().contains("absent.conf"), properties.err());
     }
 
+    private static String[] words(String line) {
+        return line.split(" +");
+    }
+
+    private void writeText(int lines) throws IOException {
+        Files.writeString(folder.resolve("text.txt"), "the quick brown fox jumps over the lazy dog\n".repeat(lines));
+    }
+
+    /** Beside what training says before it starts. */
+    private static void assertSaysOnly(Result result, String... named) {
+        assertEquals(2, result.code(), result.err());
+        List<String> lines = result.err().lines().filter(line -> !line.contains(" characters to learn from, ")).toList();
+        assertEquals(1, lines.size(), result.err());
+        assertTrue(lines.get(0).startsWith("rondo: "), result.err());
+        for (String name : named) assertTrue(lines.get(0).contains(name), "expected " + name + " in: " + result.err());
+    }
+
+    /** Eight floats and more for each of 200 * 1000 * 2000 units are more than an array of Java's holds. */
+    @Test void whatATaskRefusesIsOnePlainLine() throws Exception {
+        writeText(5000);
+        String train = "train --input text.txt --output model --validation 0 --kernel reference --averaging parameters --layers 1 --hidden 2000 "
+                + "--embedding 4 --batch 200 --seqLen 1000 --driver-memory 2g";
+        assertSaysOnly(rondo(Map.of(), words(train)), "reference kernel");
+
+        Result again = rondo(Map.of(), words(train + " --master local[1,2]"));
+        assertEquals(2, again.code(), again.err());
+        assertTrue(again.err().contains("WARN TaskSetManager: Lost task"), "what is tried again is said: " + again.err());
+        assertFalse(again.err().contains("\tat "), again.err());
+
+        Result debug = rondo(Map.of(), words(train + " --debug"));
+        assertTrue(debug.err().contains("ERROR Executor") && debug.err().contains("\tat org.rondo."), debug.err());
+    }
+
+    @Test void aNativeLibraryThatIsMissingIsBadInput() throws Exception {
+        writeText(20);
+        Result result = rondo(Map.of(), words("train --input text.txt --output model --kernel native "
+                + "--conf spark.driver.extraJavaOptions=-Drondo.native.library=/nonexistent"));
+        assertEquals(2, result.code(), result.err());
+        List<String> lines = result.err().lines().toList();
+        assertTrue(lines.get(lines.size() - 1).matches("rondo: .*/nonexistent.*"), result.err());
+        assertFalse(result.err().contains("\tat "), result.err());
+    }
+
+    @Test void divergenceIsOnePlainLineThatNamesRoundAndShard() throws Exception {
+        writeText(20);
+        assertSaysOnly(rondo(Map.of(), words("train --input text.txt --output model --averaging parameters --shards 2 --layers 1 --hidden 8 --embedding 4 "
+                + "--batch 2 --seqLen 8 --optimizer sgd --learningRate 1e30 --clipNorm 0")), "diverged", "round 0", "shard 0", "learningRate");
+    }
+
+    /** A tiny network, once over the definitions. */
+    @Test void quickstartEndsWithALineForScriptsAndReplacesOnlyItsOwnModel() throws Exception {
+        String tiny = " --layers 1 --hidden 8 --embedding 4 --batch 128 --windowsPerRound 20 --epochs 1";
+        for (int run = 1; run <= 2; run++) {
+            Result result = rondo(Map.of(), words("quickstart" + tiny));
+            assertEquals(0, result.code(), result.err());
+            assertTrue(result.lines().get(result.lines().size() - 1)
+                    .matches("model=models/quickstart/model bits_per_character=[0-9]\\.[0-9]{3} tokens_per_second=[1-9][0-9]*"), result.out());
+        }
+        Path text = folder.resolve("models/quickstart/definitions.txt");
+        assertTrue(Files.readString(text.resolveSibling("definitions-LICENSE.txt")).contains("WordNet 3.1 Copyright 2011 by Princeton University"));
+
+        writeText(20);
+        Result other = rondo(Map.of(), words("train --input text.txt --output other/model --layers 1 --hidden 8 --embedding 4 --batch 2 --seqLen 8 --epochs 1"));
+        assertEquals(0, other.code(), other.err());
+        Result refused = rondo(Map.of(), words("quickstart --output other" + tiny));
+        assertEquals(2, refused.code(), refused.err());
+        assertTrue(refused.err().contains("already holds a model") && refused.err().contains("--overwrite"), refused.err());
+
+        Files.writeString(text, "mine");
+        assertSaysOnly(rondo(Map.of(), words("quickstart" + tiny)), "definitions.txt", "--overwrite");
+        assertEquals("mine", Files.readString(text));
+    }
+
+    @Test void quickstartSaysWhatItCannotDo() throws Exception {
+        assertSaysOnly(rondo(Map.of(), "quickstart", "--output", "hdfs://host/models"), "hdfs://host/models");
+        assertSaysOnly(rondo(Map.of(), "quickstart", "--validation", "0.0"), "validation is 0.0");
+    }
+
+    @Test void theJarHasTheLicencesOfWhatItContains() throws Exception {
+        try (ZipFile jar = new ZipFile(SCRIPT.resolveSibling("../jobs/target/rondo.jar").toFile())) {
+            assertTrue(read(jar, "META-INF/LICENSE").contains("Apache License"));
+            String notice = read(jar, "META-INF/NOTICE");
+            Set<String> shaded = jar.stream().map(ZipEntry::getName).filter(name -> name.startsWith("org/rondo/shaded/"))
+                    .map(name -> name.split("/")).filter(path -> path.length > 3).map(path -> path[3]).collect(Collectors.toSet());
+            assertEquals(Set.of("picocli", "progressbar", "jline"), shaded);
+            for (String name : shaded) assertTrue(notice.contains("\n" + name), name + " is not in the notice: " + notice);
+            assertTrue(read(jar, "META-INF/licenses/progressbar.txt").contains("Permission is hereby granted"));
+            assertTrue(read(jar, "META-INF/licenses/jline.txt").contains("Redistribution and use"));
+        }
+    }
+
+    private static String read(ZipFile jar, String entry) throws IOException {
+        assertNotNull(jar.getEntry(entry), entry + " is missing");
+        return new String(jar.getInputStream(jar.getEntry(entry)).readAllBytes(), StandardCharsets.UTF_8);
+    }
+
     /** By a link, from a folder of the user's, with paths that count from there, settings from a file, and one overridden. */
     @Test void aModelIsTrainedMeasuredAndUsed() throws Exception {
         Path link = Files.createSymbolicLink(folder.resolve("rondo"), SCRIPT);
-        Files.writeString(folder.resolve("text.txt"), "the quick brown fox jumps over the lazy dog\n".repeat(20));
+        writeText(20);
         Files.writeString(folder.resolve("small.conf"), """
                 spark.rondo.hidden     8
                 spark.rondo.layers     1

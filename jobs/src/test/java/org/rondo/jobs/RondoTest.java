@@ -8,16 +8,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkException;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.Settings;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -66,7 +71,7 @@ class RondoTest {
                 arguments(train + "DIR/nowhere", "nowhere"),
                 arguments(train + "DIR/none*", "none*"),
                 arguments(train + "DIR/empty", "empty"),
-                arguments(train + "DIR/short", "shards"),
+                arguments(train + "DIR/short --validation 0", "shards"),
                 arguments(train + "DIR/latin1", "UTF-8"),
                 arguments(train + "DIR/text --validation DIR/nowhere", "nowhere"),
                 arguments(train + "DIR/text --validation 1.5", "1.5"),
@@ -77,7 +82,7 @@ class RondoTest {
                 arguments("train --input DIR/text", "--output"),
                 arguments("evaluate --input DIR/text --model DIR/nowhere", "nowhere"),
                 arguments("generate --model DIR/full", "full"),
-                arguments("plan --input DIR/short", "shards"));
+                arguments("plan --input DIR/short --validation 0", "shards"));
     }
 
     @ParameterizedTest @MethodSource("badInput")
@@ -92,9 +97,13 @@ class RondoTest {
         assertEquals("mine", Files.readString(folder.resolve("file")));
     }
 
-    @Test void debugShowsTheStackTraceOfBadInput() {
-        assertEquals(Rondo.BAD_INPUT, run("evaluate --input DIR/text --model DIR/nowhere --debug"));
-        assertTrue(err().startsWith("rondo: ") && err().contains("\tat org.rondo."), err());
+    @ParameterizedTest
+    @CsvSource({"--debug, true", "--debug=true, true", "--debug true, true", "--debug false, false", "--debug=false, false", "'', false",
+            "--nosuch --debug, true", "--nosuch --debug=true, true", "--nosuch, false"})
+    void debugShowsTheStackTraceOfBadInput(String options, boolean shown) {
+        assertEquals(Rondo.BAD_INPUT, run("evaluate --input DIR/text --model DIR/nowhere " + options));
+        assertTrue(err().startsWith("rondo: "), err());
+        assertEquals(shown, err().contains("\tat org.rondo."), err());
     }
 
     @Test void aTextIsLearntMeasuredAndContinued() throws IOException {
@@ -127,11 +136,36 @@ class RondoTest {
         assertEquals(Rondo.BAD_INPUT, run("generate --model DIR/flipped"), err());
     }
 
-    @Test void planSaysWhatTheExecutorsNeed() {
+    @Test void planSaysWhatDriverAndExecutorsNeed() {
         assertEquals(Rondo.DONE, run("plan --input DIR/text --shards 2 --batch 2 --seqLen 8"), err());
         List<String> lines = new ArrayList<>(out().lines().toList());
-        assertTrue(lines.get(lines.size() - 1).matches("  --conf spark\\.executor\\.memoryOverhead=[0-9]+m"), out());
+        assertEquals(List.of("  --driver-memory #m", "  --conf spark.driver.memoryOverhead=#m", "  --conf spark.executor.memoryOverhead=#m"),
+                lines.subList(lines.size() - 3, lines.size()).stream().map(line -> line.replaceAll("[0-9]+", "#")).toList());
         assertTrue(out().contains("2, each of 2 streams"), out());
+    }
+
+    @Test void numbersAreTheSameInEveryLanguage() {
+        Locale before = Locale.getDefault();
+        try {
+            run("plan --input DIR/text --shards 2 --batch 2 --seqLen 8");
+            String english = out();
+            Locale.setDefault(Locale.forLanguageTag("ar-EG-u-nu-arab"));
+            assertEquals(Rondo.DONE, run("plan --input DIR/text --shards 2 --batch 2 --seqLen 8"), err());
+            assertEquals(english, out());
+        } finally {
+            Locale.setDefault(before);
+        }
+    }
+
+    /** Of one result, Spark counts all its bytes, and by itself ends the job at 1 GB over all results of a round. */
+    @Test void resultsAreNotLimitedUnlessTheUserSaysSo() {
+        for (String limit : new String[] {"0", "3g"}) {
+            SparkConf conf = new SparkConf(false).setMaster("local[1]").set("spark.ui.enabled", "false").set("spark.driver.host", "localhost");
+            if (!limit.equals("0")) conf.set("spark.driver.maxResultSize", limit);
+            try (JavaSparkContext sc = Rondo.spark("train", Settings.of(Map.of()), conf)) {
+                assertEquals(limit, sc.getConf().get("spark.driver.maxResultSize"));
+            }
+        }
     }
 
     @Test void badInputIsFoundUnderWhatSparkWrapsAroundIt() {

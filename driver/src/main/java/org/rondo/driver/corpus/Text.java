@@ -1,11 +1,13 @@
 package org.rondo.driver.corpus;
 
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
@@ -15,11 +17,16 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.io.LongWritable;
 import org.apache.hadoop.io.compress.CompressionCodecFactory;
+import org.apache.hadoop.mapreduce.InputSplit;
 import org.apache.hadoop.mapreduce.Job;
+import org.apache.hadoop.mapreduce.RecordReader;
+import org.apache.hadoop.mapreduce.TaskAttemptContext;
 import org.apache.hadoop.mapreduce.lib.input.FileInputFormat;
 import org.apache.hadoop.mapreduce.lib.input.FileSplit;
 import org.apache.hadoop.mapreduce.lib.input.InvalidInputException;
+import org.apache.hadoop.mapreduce.lib.input.LineRecordReader;
 import org.apache.hadoop.mapreduce.lib.input.TextInputFormat;
+import org.apache.hadoop.security.AccessControlException;
 import org.apache.spark.api.java.JavaNewHadoopRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -64,7 +71,7 @@ public final class Text {
             FileInputFormat.setInputPaths(job, glob(qualified, path, conf));
             FileInputFormat.setInputDirRecursive(job, true);
             var splits = (JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text>) sc.newAPIHadoopRDD(conf,
-                    TextInputFormat.class, LongWritable.class, org.apache.hadoop.io.Text.class);
+                    Format.class, LongWritable.class, org.apache.hadoop.io.Text.class);
             if (countSplits(splits) == 0)
                 throw new BadInput("no text in " + qualified + ", expected at least one file that is not empty and whose name does not start with _ or .");
             return new Text(sc, qualified.toString(), splits);
@@ -119,6 +126,37 @@ public final class Text {
         }
     }
 
+    /** Hadoop's, but a file that may not be opened, or is gone, says so when its first line is read and not before: Spark opens a
+     *  split where nobody can catch what it throws. */
+    public static final class Format extends TextInputFormat {
+        @Override public RecordReader<LongWritable, org.apache.hadoop.io.Text> createRecordReader(InputSplit split, TaskAttemptContext context) {
+            return new LineRecordReader() {
+                private IOException unreadable;
+
+                @Override public void initialize(InputSplit split, TaskAttemptContext context) throws IOException {
+                    try {
+                        super.initialize(split, context);
+                    } catch (FileNotFoundException | AccessControlException | AccessDeniedException e) {     // trying again is no use
+                        unreadable = new Unreadable(e);
+                    }
+                }
+
+                @Override public boolean nextKeyValue() throws IOException {
+                    if (unreadable != null) throw unreadable;
+                    return super.nextKeyValue();
+                }
+            };
+        }
+    }
+
+    private static final class Unreadable extends IOException {
+        private static final long serialVersionUID = 1;
+
+        Unreadable(IOException cause) {
+            super(String.valueOf(cause.getMessage()).lines().findFirst().orElse(""), cause);      // HDFS adds the stack of its server
+        }
+    }
+
     /** Something in a file that is not text. */
     private static final class Defect implements Serializable {
         private static final long serialVersionUID = 1;
@@ -155,6 +193,8 @@ public final class Text {
             try {
                 return records.hasNext();
             } catch (Exception e) {     // Spark's Scala throws IOException undeclared
+                if (e instanceof Unreadable) end("cannot read " + file + ": " + e.getMessage() + "; check that it is there, and its permissions");
+                if (ended) return false;
                 if (!compressed || !(e instanceof IOException)) throw e;
                 end("cannot decompress " + file + " after byte " + offset + " of its text: " + e.getMessage()
                         + "; the file is damaged, truncated or not what its name says: copy it again");

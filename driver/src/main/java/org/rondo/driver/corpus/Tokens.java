@@ -4,6 +4,7 @@ import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -74,16 +75,6 @@ public final class Tokens implements AutoCloseable {
         return new Tokens(pieces, starts, from + first, from + end);
     }
 
-    /** The first {@code n} tokens. */
-    public Tokens head(long n) {
-        return slice(0, n);
-    }
-
-    /** All but the first {@code n} tokens. */
-    public Tokens tail(long n) {
-        return slice(n, count());
-    }
-
     /** Code points of the text that these tokens stand for, blanks and lines' ends included: what bits per character are per.
      *  Exact for every slice; a word's characters are its own and the blanks after it. */
     public long characters() {
@@ -93,6 +84,12 @@ public final class Tokens implements AutoCloseable {
     /** Share of the tokens that are {@code <unk>}, 0 where there are none. */
     public double unknown() {
         return totals()[1] / (double) Math.max(1, count());
+    }
+
+    /** What these tokens are, in 32 hexadecimal digits: the sum over all of them of 128 bits made of place and id, and so the
+     *  same however the text is cut. Texts that differ by accident or by an edit differ here; it is no signature. */
+    public String checksum() {
+        return HexFormat.of().toHexDigits(totals()[2]) + HexFormat.of().toHexDigits(totals()[3]);
     }
 
     /** Cuts the tokens into {@code shards * batch} streams of equal length (but for one token), which a model reads in
@@ -122,13 +119,14 @@ public final class Tokens implements AutoCloseable {
         pieces.unpersist();
     }
 
+    /** Characters, unknown tokens and two words of checksum, all in one pass on Spark: 5 ns a token on top of reading it. */
     private synchronized long[] totals() {
         if (totals == null) {
             long[][] starts = this.starts;
             long from = this.from, to = this.to;
             totals = pieces.mapPartitionsWithIndex((partition, some) -> place(starts[partition], some)
                             .map(p -> p._2.totals(from - p._1, to - p._1)).iterator(), true)
-                    .fold(new long[2], (a, b) -> new long[] {a[0] + b[0], a[1] + b[1]});
+                    .fold(new long[4], (a, b) -> new long[] {a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]});
         }
         return totals;
     }
@@ -224,14 +222,23 @@ public final class Tokens implements AutoCloseable {
             this.characters = characters;
         }
 
-        /** Characters and unknown tokens in {@code [from, to)}, which may lie outside. */
+        /** Of the tokens in {@code [from, to)}, which may lie outside: characters, unknown tokens, two words of checksum. */
         long[] totals(long from, long to) {
-            long[] totals = new long[2];
+            long[] totals = new long[4];
             for (int n = (int) Math.max(0, Math.min(from, tokens.length)); n < Math.min(to, tokens.length); n++) {
                 totals[0] += characters == null ? 1 : characters[n];
                 if (tokens[n] == Vocabulary.UNKNOWN) totals[1]++;
+                totals[2] += mix(mix(n - from) ^ tokens[n]);
+                totals[3] += mix(mix(~(n - from)) ^ tokens[n]);
             }
             return totals;
+        }
+
+        /** A bijection in which every bit of the result depends on every bit given: the finaliser of SplitMix64 (Steele et al., 2014). */
+        private static long mix(long bits) {
+            bits = (bits ^ bits >>> 30) * 0xBF58476D1CE4E5B9L;
+            bits = (bits ^ bits >>> 27) * 0x94D049BB133111EBL;
+            return bits ^ bits >>> 31;
         }
     }
 

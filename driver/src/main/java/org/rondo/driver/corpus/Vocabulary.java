@@ -43,7 +43,7 @@ public final class Vocabulary implements Serializable {
     }
 
     /** Counts the tokens of a text and keeps the most frequent. {@code <eos>} is always kept.
-     *  @throws BadInput if the text is empty, or not UTF-8 */
+     *  @throws BadInput if the text is empty, not UTF-8, or no token of it is kept */
     public static Vocabulary count(Text text, Settings settings) {
         String unit = settings.get(Setting.UNIT);
         int minCount = settings.get(Setting.MIN_COUNT), most = settings.get(Setting.MAX_VOCABULARY);
@@ -57,6 +57,8 @@ public final class Vocabulary implements Serializable {
         List<Tuple2<String, Long>> top = new ArrayList<>(counts
                 .filter(c -> c._2 >= minCount && !(words && (c._1.equals(UNK) || c._1.equals(EOS))))
                 .takeOrdered(most - (words ? 2 : 1), new ByCount()));
+        if (top.isEmpty()) throw new BadInput("no " + unit + " of " + text.path() + " is left of " + all + " with minCount " + minCount + " and maxVocabulary "
+                + most + ", expected at least one beside " + (words ? UNK + " and " + EOS : UNK) + "; lower minCount" + (most > 2 ? "" : " or raise maxVocabulary"));
         if (words) top.addAll(counts.filter(c -> c._1.equals(EOS)).collect());
         top.sort(new ByCount());
         List<String> tokens = new ArrayList<>(List.of(UNK));
@@ -71,10 +73,6 @@ public final class Vocabulary implements Serializable {
 
     public int size() {
         return tokens.length;
-    }
-
-    public String token(int id) {
-        return tokens[id];
     }
 
     /** {@link #UNKNOWN} for what is not in the vocabulary. */

@@ -35,10 +35,10 @@ final class Provenance {
         identity = new TreeMap<>(settings.all());
         FREE.forEach(setting -> identity.remove(setting.key()));
         identity.put("vocabulary", corpus.vocabulary().checksum());
-        identity.put("tokens", "" + corpus.training().count());
-        identity.put("validation tokens", "" + (corpus.validation() == null ? 0 : corpus.validation().count()));
+        identity.put("text", corpus.training().checksum());
+        identity.put("validation text", corpus.validation() == null ? "none" : corpus.validation().checksum());
         facts.put("parameters", plan.network().parameterCount());
-        facts.putObject("data").put("input", settings.get(Setting.INPUT)).put("tokens", corpus.training().count())
+        facts.putObject("data").put("input", settings.get(Setting.INPUT)).put("tokens", corpus.training().count()).put("checksum", corpus.training().checksum())
                 .put("heldOut", corpus.validation() == null ? 0 : corpus.validation().count()).put("unknown", corpus.training().unknown());
         facts.set("settings", new ObjectMapper().valueToTree(settings.all()));
         facts.set("versions", versions(sc));

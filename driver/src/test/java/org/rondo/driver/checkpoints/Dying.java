@@ -13,7 +13,7 @@ import org.apache.hadoop.util.Progressable;
 /** The local disk without rename, whose process dies after so many bytes; a deletion counts as {@link #STEP} of them. */
 public final class Dying extends RawLocalFileSystem {
     /** Deaths so far apart miss no deletion. */
-    static final int STEP = 13;
+    static final int STEP = 29;
     private long left = -1;
 
     static Configuration after(long bytes) {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +18,9 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.StreamSupport;
 import java.util.zip.GZIPOutputStream;
+import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.security.AccessControlException;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.scheduler.SparkListener;
@@ -170,6 +174,37 @@ class TextTest {
         Path plain = write("plain.gz", "this is no gzip\n");
         assertTrue(counted(plain).startsWith("cannot decompress file:" + plain + " after byte 0 of its text: "), counted(plain));
         assertTrue(counted(plain).endsWith("; the file is damaged, truncated or not what its name says: copy it again"));
+    }
+
+    @Test void aFileThatIsGoneIsNamedAndNotTriedAgain() throws IOException {
+        write("gone/a.txt", "1\n");
+        Path gone = write("gone/b.txt", "2\n");
+        Text text = Text.open(sc, gone.getParent().toString());
+        Files.delete(gone);
+        String message = assertThrows(BadInput.class, () -> Vocabulary.count(text, Settings.of(Map.of()))).getMessage();
+        assertTrue(message.startsWith("cannot read file:" + gone + ": ") && message.endsWith("; check that it is there, and its permissions"), message);
+    }
+
+    @Test void aFileThatMayNotBeReadIsNamedAndNotTriedAgain() throws IOException {
+        Path file = write("secret.txt", "1\n");
+        sc.hadoopConfiguration().set("fs.locked.impl", Locked.class.getName());
+        assertEquals("cannot read locked:" + file + ": Permission denied: user=nobody, access=READ; check that it is there, and its permissions",
+                assertThrows(BadInput.class, () -> Vocabulary.count(Text.open(sc, "locked:" + file), Settings.of(Map.of()))).getMessage());
+    }
+
+    /** The local disk, whose files are seen but may not be opened. Whoever runs the test: permissions do not hold for root. */
+    public static final class Locked extends RawLocalFileSystem {
+        @Override public String getScheme() {
+            return "locked";
+        }
+
+        @Override public URI getUri() {
+            return URI.create("locked:///");
+        }
+
+        @Override public FSDataInputStream open(org.apache.hadoop.fs.Path file, int bufferSize) throws IOException {
+            throw new AccessControlException("Permission denied: user=nobody, access=READ");
+        }
     }
 
     @Test void anEmptyTextIsRefused() throws IOException {

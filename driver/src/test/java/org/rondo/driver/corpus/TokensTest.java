@@ -14,9 +14,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
@@ -57,6 +59,40 @@ class TokensTest {
         for (int v = 1; v < all.size(); v++)
             for (int s = 0; s < all.get(0).size(); s++)
                 assertArrayEquals(all.get(0).get(s), all.get(v).get(s), unit + ", variant " + v + ", shard " + s);
+    }
+
+    /** The checksum too: of the whole, of its parts, and of a text that is the part alone. */
+    @Test void theChecksumSaysWhatTheTokensAreAndNotHowTheyAreCut() throws IOException {
+        List<String> lines = lines(11, 300);
+        Path text = write("checksum/text.txt", lines), part = write("checksum/part.gz", lines.subList(100, 200));
+        Set<List<String>> found = new HashSet<>();
+        for (Map<String, String> spark : List.of(Map.<String, String>of(), SMALL_SPLITS, KRYO))
+            found.add(LocalSpark.with(spark.isEmpty() ? "local[1]" : "local[3]", spark, sc -> {
+                Vocabulary vocabulary = Vocabulary.count(Text.open(sc, text.toString()), Settings.of(Map.of("minCount", "30")));
+                Tokens all = Tokens.encode(Text.open(sc, text.toString()), vocabulary);
+                int before = lines.subList(0, 100).stream().mapToInt(line -> vocabulary.encode(line).length).sum();
+                int within = lines.subList(100, 200).stream().mapToInt(line -> vocabulary.encode(line).length).sum();
+                String slice = all.slice(before, before + within).checksum();
+                assertEquals(Tokens.encode(Text.open(sc, part.toString()), vocabulary).checksum(), slice);
+                assertTrue(slice.matches("[0-9a-f]{32}"), slice);
+                return List.of(all.checksum(), slice, all.slice(1, all.count()).checksum(), all.slice(0, 0).checksum());
+            }));
+        assertEquals(1, found.size(), found.toString());
+        assertEquals(4, Set.copyOf(found.iterator().next()).size(), found.toString());
+    }
+
+    @Test void everyTokenAndItsPlaceCountForTheChecksum() throws IOException {
+        LocalSpark.with("local[1]", Map.of(), sc -> {
+            Vocabulary vocabulary = Vocabulary.count(Text.open(sc, write("abc.txt", List.of("abc")).toString()), Settings.of(Map.of()));
+            Set<String> found = new HashSet<>();
+            List<String> texts = List.of("abcabc", "abcacb", "bacabc", "cbaabc", "abcab", "abcabca", "abxabc", "xbcabc", "bbbbbb", "cccccc", "");
+            for (String text : texts)
+                try (Tokens tokens = Tokens.encode(Text.open(sc, write("changed.txt", List.of(text)).toString()), vocabulary)) {
+                    found.add(tokens.checksum());
+                }
+            assertEquals(texts.size(), found.size());
+            return null;
+        });
     }
 
     static Stream<String> units() {
@@ -146,7 +182,7 @@ class TokensTest {
             assertEquals(7, tokens.count());
             for (int from = 0; from <= 7; from++)
                 for (int to = from; to <= 7; to++) {
-                    Tokens slice = tokens.tail(from).head(to - from);
+                    Tokens slice = tokens.slice(from, to);
                     assertEquals(to - from, slice.count());
                     assertEquals(Arrays.stream(lengths, from, to).sum(), slice.characters(), from + " to " + to);
                     assertEquals(from == to ? 0 : Arrays.stream(unknown, from, to).sum() / (double) (to - from), slice.unknown(), from + " to " + to);
@@ -164,7 +200,7 @@ class TokensTest {
     @Test void slicesOutsideAreRefused() throws IOException {
         LocalSpark.with("local[1]", Map.of(), sc -> {
             Text text = Text.open(sc, write("abc.txt", List.of("abc")).toString());
-            Tokens tokens = Tokens.encode(text, Vocabulary.count(text, Settings.of(Map.of()))).head(3);
+            Tokens tokens = Tokens.encode(text, Vocabulary.count(text, Settings.of(Map.of()))).slice(0, 3);
             assertEquals("slice [2, 4) of 3 tokens", assertThrows(IllegalArgumentException.class, () -> tokens.slice(2, 4)).getMessage());
             assertThrows(IllegalArgumentException.class, () -> tokens.slice(-1, 2));
             assertThrows(IllegalArgumentException.class, () -> tokens.slice(2, 1));
@@ -178,13 +214,13 @@ class TokensTest {
         LocalSpark.with("local[2]", Map.of(), sc -> {
             Text text = Text.open(sc, write("close.txt", lines(3, 50)).toString());
             Tokens tokens = Tokens.encode(text, Vocabulary.count(text, Settings.of(Map.of())));
-            JavaRDD<Shard> shards = tokens.head(100).shards(2, 2);
+            JavaRDD<Shard> shards = tokens.slice(0, 100).shards(2, 2);
             List<int[][]> before = shards.collect().stream().map(TokensTest::streams).toList();
             assertEquals(List.of("shards", "tokens"), persisted(sc));
-            tokens.head(10).close();
+            tokens.slice(0, 10).close();
             assertEquals(List.of("shards"), persisted(sc));
             shards.unpersist(true);
-            List<int[][]> again = tokens.head(100).shards(2, 2).collect().stream().map(TokensTest::streams).toList();
+            List<int[][]> again = tokens.slice(0, 100).shards(2, 2).collect().stream().map(TokensTest::streams).toList();
             for (int s = 0; s < 2; s++) assertArrayEquals(before.get(s), again.get(s));
             return null;
         });

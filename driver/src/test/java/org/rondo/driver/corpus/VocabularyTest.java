@@ -3,6 +3,7 @@ package org.rondo.driver.corpus;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -12,9 +13,9 @@ import java.io.ObjectOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.serializer.KryoSerializer;
@@ -70,9 +71,8 @@ class VocabularyTest {
     @CsvSource({
         "character, 1, 3, '<unk>,a,b'",         // a 4, b 3, newline 2, c 1
         "character, 2, 100, '<unk>,a,b,\n'",
-        "character, 5, 100, '<unk>'",
-        "word, 1, 2, '<unk>,<eos>'",            // aaa 2, <eos> 2, bb 1: <eos> is kept whatever its count
-        "word, 3, 100, '<unk>,<eos>'",
+        "character, 4, 100, '<unk>,a'",
+        "word, 1, 3, '<unk>,<eos>,aaa'",        // aaa 2, <eos> 2, bb 1: <eos> is kept whatever its count
         "word, 2, 100, '<unk>,<eos>,aaa'",
         "word, 1, 100, '<unk>,<eos>,aaa,bb'"})
     void rareTokensAreDropped(String unit, int minCount, int maxVocabulary, String expected) throws IOException {
@@ -80,6 +80,19 @@ class VocabularyTest {
         Vocabulary v = count(text, Map.of("unit", unit, "minCount", "" + minCount, "maxVocabulary", "" + maxVocabulary));
         assertEquals(List.of(expected.split(",")), tokens(v));
         assertEquals(0, v.id("zzz"));
+    }
+
+    @Test void aTextOfWhichNothingIsLeftIsRefused() {
+        assertTrue(nothingLeft("unit", "character", "minCount", "9").matches(
+                "no character of file:\\S+ is left of 5 with minCount 9 and maxVocabulary 50000, expected at least one beside <unk>; lower minCount"));
+        assertTrue(nothingLeft("unit", "word", "minCount", "2", "maxVocabulary", "2").matches(
+                "no word of file:\\S+ is left of 3 with minCount 2 and maxVocabulary 2, expected at least one beside <unk> and <eos>; lower minCount or raise maxVocabulary"));
+    }
+
+    private static String nothingLeft(String... settings) {
+        Map<String, String> all = new HashMap<>();
+        for (int i = 0; i < settings.length; i += 2) all.put(settings[i], settings[i + 1]);
+        return assertThrows(BadInput.class, () -> count("ab c\n", all)).getMessage();
     }
 
     @Test void moreDifferentWordsThanAreCountedAtATimeAreCountedRight() throws IOException {
@@ -170,8 +183,9 @@ class VocabularyTest {
         return Vocabulary.count(Text.open(sc, file.toString()), Settings.of(settings));
     }
 
-    private static List<String> tokens(Vocabulary v) {
-        return IntStream.range(0, v.size()).mapToObj(v::token).toList();
+    /** As {@link Vocabulary#write} writes them. */
+    private static List<String> tokens(Vocabulary v) throws IOException {
+        return new String(bytes(v), StandardCharsets.UTF_8).lines().map(token -> token.replace("\\n", "\n")).toList();
     }
 
     private static byte[] bytes(Vocabulary v) throws IOException {

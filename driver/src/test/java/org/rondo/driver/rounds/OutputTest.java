@@ -59,7 +59,7 @@ class OutputTest {
                 + "set --output to another directory, or --overwrite to write into it";
         assertEquals(expected, refused());
         Output output = open("overwrite", "true");
-        output.write(TrainingState.initial(plan(), settings()).toCheckpoint(new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(new ObjectMapper().createObjectNode()));
         output.finish(model());
         assertEquals("mine", Files.readString(weights));
         assertEquals("mine", Files.readString(notes));
@@ -70,7 +70,7 @@ class OutputTest {
 
     @Test void aFinishedTrainingLeavesTheModelAlone() throws IOException {
         Output output = open();
-        output.write(TrainingState.initial(plan(), settings()).toCheckpoint(new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(new ObjectMapper().createObjectNode()));
         output.finish(model());
         try (var files = Files.list(dir)) {
             assertEquals(List.of("model.json", "model.safetensors", "vocabulary.txt"), files.map(f -> f.getFileName().toString()).sorted().toList());
@@ -81,7 +81,7 @@ class OutputTest {
 
     @Test void aModelThatWasNotFinishedIsTakenUp() throws IOException {
         Output output = open();
-        output.write(TrainingState.initial(plan(), settings()).toCheckpoint(new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(new ObjectMapper().createObjectNode()));
         write("model.safetensors");
         Files.writeString(dir.resolve("model.json"), "{ \"format\" : 1,");       // killed here
         open();
@@ -120,7 +120,7 @@ class OutputTest {
     @Test void damagedCheckpointsAreDroppedOnlyIfAsked() throws IOException {
         try (Corpus corpus = Corpus.read(sc, settings())) {
             Provenance provenance = new Provenance(sc, settings(), plan(), corpus);
-            open().write(TrainingState.initial(plan(), settings()).toCheckpoint(provenance.checkpointFacts()));
+            open().write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(provenance.checkpointFacts()));
             assertEquals(0, open().resume(provenance).orElseThrow().round());
             Files.write(dir.resolve("checkpoints/round-00000000/state.safetensors"), new byte[1]);
             notes.clear();

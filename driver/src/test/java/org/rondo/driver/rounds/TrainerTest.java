@@ -156,7 +156,7 @@ class TrainerTest {
         assertEquals("mine", Files.readString(dir.resolve("foreign/thesis.txt")));
     }
 
-    @Test void anUnfinishedTrainingIsNotContinuedWithOtherSettings() {
+    @Test void anUnfinishedTrainingIsNotContinuedWithOtherSettingsOrData() throws IOException {
         try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
             assertThrows(Stop.class, () -> new Trainer(sc, settings("half", "checkpointEvery", "1"), new Silent() {
                 @Override public void round(Round round) {
@@ -166,11 +166,15 @@ class TrainerTest {
         }
         String message = refusal("half", "hidden", "9");
         assertTrue(message.contains("hidden=12 there, 9 here"), message);
+        String words = Files.readString(text);
+        Files.writeString(text, new StringBuilder(words.strip()).reverse() + "\n");      // as many tokens, the same vocabulary
+        String other = refusal("half");
+        assertTrue(other.contains("text="), other);
     }
 
     @Test void aCorpusShorterThanAWindowIsRefused() throws IOException {
         Files.writeString(text, "short\n");
-        assertTrue(refusal("short").contains("lower one of them"));
+        assertTrue(refusal("short", "validation", "0").contains("lower one of them"));
     }
 
     private String refusal(String output, String... settings) {

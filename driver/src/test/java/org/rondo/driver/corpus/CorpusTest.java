@@ -1,0 +1,79 @@
+package org.rondo.driver.corpus;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.rondo.driver.BadInput;
+import org.rondo.driver.Settings;
+
+class CorpusTest {
+    private static JavaSparkContext sc;
+    @TempDir Path dir;
+
+    @BeforeAll static void start() {
+        sc = new JavaSparkContext(new SparkConf(false).setMaster("local[1]").setAppName("test").set("spark.ui.enabled", "false"));
+    }
+
+    @AfterAll static void stop() {
+        sc.close();
+    }
+
+    @Test void theLastPartIsHeldOut() throws IOException {
+        try (Corpus corpus = read("123456789\n", "0.25")) {      // 10 tokens; 2.5 rounds up
+            assertEquals(7, corpus.training().count());
+            assertEquals(3, corpus.validation().count());
+            assertEquals(11, corpus.vocabulary().size());
+        }
+        try (Corpus corpus = read("123456789\n", "0")) {
+            assertEquals(10, corpus.training().count());
+            assertNull(corpus.validation());
+        }
+    }
+
+    @Test void aTextToValidateOnIsReadWithTheVocabularyOfTheInput() throws IOException {
+        try (Corpus corpus = read("123\n", write("validation.txt", "12x\n").toString())) {
+            assertEquals(4, corpus.training().count());
+            assertEquals(4, corpus.validation().count());
+            assertEquals(0.25, corpus.validation().unknown());
+        }
+    }
+
+    @Test void whatHasNoTokenToPredictIsRefusedAtOnce() throws IOException {
+        Path input = dir.resolve("input.txt");
+        assertEquals("validation 0.1 of the 10 tokens of file:" + input + " is 1, expected at least 2; set --validation to a larger fraction, or to 0 for none",
+                refused("123456789\n", "0.1"));
+        assertEquals("validation 1e-9 of the 10 tokens of file:" + input + " is 0, expected at least 2; set --validation to a larger fraction, or to 0 for none",
+                refused("123456789\n", "1e-9"));
+        assertEquals("file:" + input + " has 10 tokens, of which validation 0.9 leaves 1 to learn from, expected at least 2; give more text, or a smaller --validation",
+                refused("123456789\n", "0.9"));
+        assertEquals("file:" + input + " has 1 tokens, of which validation 0 leaves 1 to learn from, expected at least 2; give more text, or a smaller --validation",
+                refused("\n", "0"));
+        Path brief = write("short.txt", "\n");
+        assertEquals("validation " + brief + " has 1 tokens, expected at least 2; give more text, or set --validation to a fraction of the input, or to 0 for none",
+                refused("123456789\n", brief.toString()));
+        assertEquals(0, sc.getPersistentRDDs().size());
+    }
+
+    private String refused(String text, String validation) {
+        return assertThrows(BadInput.class, () -> read(text, validation)).getMessage();
+    }
+
+    private Corpus read(String text, String validation) throws IOException {
+        return Corpus.read(sc, Settings.of(Map.of("input", write("input.txt", text).toString(), "validation", validation)));
+    }
+
+    private Path write(String name, String text) throws IOException {
+        return Files.writeString(dir.resolve(name), text);
+    }
+}
