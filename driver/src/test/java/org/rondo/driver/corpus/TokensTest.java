@@ -268,7 +268,7 @@ class TokensTest {
             while (n < longest && window.targets()[n * batch + b] != Window.NONE) n++;
             streams[b] = new int[n == 0 ? 0 : n + 1];
             for (int t = 0; t < n; t++) {
-                streams[b][t] = window.inputs()[t * batch + b];
+                streams[b][t] = window.ids()[t * batch + b];
                 streams[b][t + 1] = window.targets()[t * batch + b];
             }
         }
