@@ -4,6 +4,7 @@
  * <pre>
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify                             PytorchBench: ours and PyTorch's training, side by side
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun.arguments="S1 S3"     the same, of these shapes
+ *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun.malloc=               the same, malloc as glibc has it by default
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun=PytorchFixtures       writes worker-kernels/src/test/resources/pytorch
  * </pre>
  */
