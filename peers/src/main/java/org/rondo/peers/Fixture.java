@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Random;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -39,6 +40,13 @@ final class Fixture {
         String head = "# " + origin + "\n# name, shape, values\n";
         Files.writeString(file, head + String.join("\n", lines.values()) + "\n");
         System.out.println(file + ": " + Files.size(file) + " bytes");
+    }
+
+    /** Numbers within {@code bound} of zero, of few digits, so that the file stays small. */
+    static float[] uniform(Random random, int count, double bound) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) values[i] = Math.round(1000 * bound * (2 * random.nextDouble() - 1)) / 1000f;
+        return values;
     }
 
     private void line(String name, String[] values, long... shape) {

@@ -89,12 +89,12 @@ final class PytorchFixtures {
         List<float[]> parameters = new ArrayList<>();
         shapes.parameters().forEach((name, tensor) -> {
             // so large that the gates leave their linear range, so small that a window's gradient does not explode
-            float[] values = uniform(random, (int) tensor.numel(), name.equals("embedding.weight") ? 1 : 1.5 / Math.sqrt(a.hidden()));
+            float[] values = Fixture.uniform(random, (int) tensor.numel(), name.equals("embedding.weight") ? 1 : 1.5 / Math.sqrt(a.hidden()));
             fixture.put("parameters/" + name, values, TorchNetwork.shape(tensor));
             parameters.add(values);
         });
         int stateSize = (int) (stateShape[0] * stateShape[1] * stateShape[2]);
-        float[] h = uniform(random, stateSize, c.lengths ? 0 : 0.9), cells = uniform(random, stateSize, c.lengths ? 0 : 1.5);
+        float[] h = Fixture.uniform(random, stateSize, c.lengths ? 0 : 0.9), cells = Fixture.uniform(random, stateSize, c.lengths ? 0 : 1.5);
         fixture.put("initial/h", h, stateShape);
         if (a.cell() == Cell.LSTM) fixture.put("initial/c", cells, stateShape);
 
@@ -139,12 +139,5 @@ final class PytorchFixtures {
 
     private static Tensor doubles(float[] values, long... shape) {
         return Tensor.create(values, shape).toType(ScalarType.Double);
-    }
-
-    /** Few digits, so that the file stays small. */
-    private static float[] uniform(Random random, int count, double bound) {
-        float[] values = new float[count];
-        for (int i = 0; i < count; i++) values[i] = Math.round(1000 * bound * (2 * random.nextDouble() - 1)) / 1000f;
-        return values;
     }
 }

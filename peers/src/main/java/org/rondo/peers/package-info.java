@@ -6,6 +6,7 @@
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun.arguments="S1 S3"     the same, of these shapes
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun.malloc=               the same, malloc as glibc has it by default
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun=PytorchFixtures       writes worker-kernels/src/test/resources/pytorch
+ *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun=OnnxFixtures          writes worker-kernels/src/test/resources/onnxruntime
  * </pre>
  */
 package org.rondo.peers;
