@@ -9,6 +9,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** The shared library {@code librondo}: found in the jar, unpacked, its version checked, loaded; or the reason why not.
  *
@@ -22,23 +23,23 @@ public final class NativeLibrary {
 
     /** Instruction sets are few. */
     private static final int MOST_KERNELS = 8;
+    private static final AtomicBoolean WARNED = new AtomicBoolean();
 
     /** Loads once, when first asked for. */
     private static final class Loaded {
         /** Empty if the library is loaded, else all that was tried and what came of it. */
         static final String PROBLEM = load(System.getProperty(OVERRIDE), resourceFolder(System.getProperty("os.name"), System.getProperty("os.arch")),
                 System.getProperty(FOLDER, System.getProperty("java.io.tmpdir")));
-
-        static {
-            if (!PROBLEM.isEmpty()) System.getLogger(NativeLibrary.class.getName()).log(System.Logger.Level.WARNING, PROBLEM);
-        }
     }
 
     private NativeLibrary() { }
 
-    /** Whether the native kernels can be used. If not, the reason has been logged. */
+    /** Whether the native kernels can be used. If not, the reason is logged, once. */
     public static boolean isLoaded() {
-        return Loaded.PROBLEM.isEmpty();
+        boolean loaded = Loaded.PROBLEM.isEmpty();
+        if (!loaded && WARNED.compareAndSet(false, true))
+            System.getLogger(NativeLibrary.class.getName()).log(System.Logger.Level.WARNING, Loaded.PROBLEM);
+        return loaded;
     }
 
     /** The instruction sets that this library was built with and this processor has, best first.
@@ -63,7 +64,7 @@ public final class NativeLibrary {
     }
 
     private static void requireLoaded() {
-        if (!isLoaded()) throw new IllegalArgumentException(Loaded.PROBLEM);
+        if (!Loaded.PROBLEM.isEmpty()) throw new IllegalArgumentException(Loaded.PROBLEM);
     }
 
     /** Loads the library at {@code override}, or else the one in {@code folder} of the jar, through a copy in {@code unpackTo}.

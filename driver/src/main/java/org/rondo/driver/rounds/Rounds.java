@@ -149,10 +149,11 @@ final class Rounds implements AutoCloseable {
     }
 
     private BadInput diverged(TrainingState state, String where, double loss, double norm) {
+        double clip = plan.optimizer().clipNorm();
         return new BadInput("training has diverged: in round " + state.round() + ", epoch " + (plan.epochsDone(state.round()) + 1) + ", " + where
                 + ", the loss, its gradient or the model is no longer a finite number (loss " + loss + ", gradient norm " + norm
-                + "); lower learningRate (now " + state.learningRate().current() + ") or clipNorm (now " + plan.optimizer().clipNorm()
-                + ") and start again with --overwrite. The last checkpoint, if there is one, is from before and is kept");
+                + "); lower learningRate (now " + state.learningRate().current() + "), " + (clip == 0 ? "set a clipNorm (now 0, no limit)" : "or lower clipNorm (now " + clip + ")")
+                + " and start again with --overwrite. The last checkpoint, if there is one, is from before and is kept");
     }
 
     @Override public void close() {
