@@ -2,6 +2,7 @@
 # Builds the native library into Maven's target folder, or with "test" builds and runs the native tests under sanitizers.
 #   build.sh library <version> <target folder> <java home>
 #   build.sh test <target folder>
+#   build.sh test-aarch64 <target folder>    cross-compiled, on qemu; for the Maven profile slow
 set -eu
 source=$(cd "$(dirname "$0")" && pwd)
 
@@ -52,8 +53,20 @@ test)
     quietly "$build-build.log" cmake --build "$build" --parallel 2
     cd "$build" && quietly "$build-run.log" ctest --output-on-failure
     ;;
+test-aarch64)
+    build=$2/native-test-aarch64
+    command -v aarch64-linux-gnu-g++ > /dev/null && command -v qemu-aarch64 > /dev/null || {
+        echo "The tests on aarch64 need a cross compiler and an emulator: apt-get install g++-aarch64-linux-gnu qemu-user" >&2
+        exit 1
+    }
+    mkdir -p "$2"
+    quietly "$build-configure.log" cmake -S "$source" -B "$build" -DRONDO_JNI=OFF -DRONDO_TESTS="$source/../../test/native" \
+        -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_EXE_LINKER_FLAGS=-static
+    quietly "$build-build.log" cmake --build "$build" --parallel 2
+    quietly "$build-run.log" qemu-aarch64 "$build/kernels_test"
+    ;;
 *)
-    echo "build.sh $1: expected library or test" >&2
+    echo "build.sh $1: expected library, test or test-aarch64" >&2
     exit 1
     ;;
 esac

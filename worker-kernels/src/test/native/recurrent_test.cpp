@@ -24,9 +24,9 @@ struct Layer {
     const long form = memory ? H : 0;
     const Panelled wx{Wx, I, form}, wh{Wh, H, form}, bias{b, 1, form}, dwx{dWx, I, form}, dwh{dWh, H, form}, dbias{db, 1, form};
     std::vector<int32_t> lengths;
-    std::vector<double> hs, cs, tc, g, dhs, dxs, dwxs, dwhs, dbs, dps;
+    std::vector<double> hs, cs, tc, g, dhs, dcs, dxs, dwxs, dwhs, dbs, dps;
 
-    explicit Layer(const Case& given) : c(given), hs((n + c.batch) * H), cs(hs.size()), tc(n * H), g(n * Q), dhs(n * H), dxs(n * I),
+    explicit Layer(const Case& given) : c(given), hs((n + c.batch) * H), cs(hs.size()), tc(n * H), g(n * Q), dhs(n * H), dcs(c.batch * H), dxs(n * I),
             dwxs(Q * I), dwhs(Q * H), dbs(Q), dps(3 * H) {
         for (const Panelled& m : {wx, wh, bias, dwx, dwh, dbias}) fillPanels(m, Q);
         for (long q = 0; q < 3; q++) for (long j = 0; j < H && c.peephole; j++) { peephole(p, q, j) = float(uniform()); peephole(dp, q, j) = 9; }
@@ -91,7 +91,6 @@ struct Layer {
     }
 
     void backward() {
-        std::vector<double> dcs(c.batch * H);
         for (long s = n - 1; s >= 0; s--) {
             const long r = rowAt(s);
             double *gate = &g[r * Q], *d = &dhs[r * H], *dhPrev = s < c.batch ? nullptr : &dhs[(c.reverse ? r + c.batch : r - c.batch) * H];
@@ -148,6 +147,8 @@ struct Layer {
         }
         for (long q = 0; q < 3; q++)
             for (long j = 0; j < H && c.peephole; j++) near(isa, "dp", dps[q * H + j], peephole(dp, q, j), tolerance);
+        for (long b = 0; b < c.batch; b++)
+            for (long j = 0; j < H && memory; j++) near(isa, "dc of the state before", dcs[b * H + j], dc[b * SH + j], tolerance);
         for (long r = 0; r < n; r++)
             for (long j = 0; j < SI; j++) near(isa, "dx", j < I ? dxs[r * I + j] : 0, dx[r * SI + j], j < I ? tolerance : 0);
         zeroPadding(isa, "padding of dWx", dWx, dwx, Q);
