@@ -68,6 +68,39 @@ class BinRondoIT {
                 "train", "--hidden", "3", "--prompt", "two  words"), result.lines(), result.err());
     }
 
+    /** What the job is given, word by word. */
+    private List<String> toTheJob(String... arguments) throws Exception {
+        Result result = rondo(dryRun("/opt/spark"), arguments);
+        assertEquals(0, result.code(), result.err());
+        List<String> lines = List.of(result.out().split("\n", -1));
+        return lines.subList(lines.indexOf(SCRIPT.resolveSibling("../jobs/target/rondo.jar").normalize().toString()) + 1, lines.size() - 1);
+    }
+
+    @Test void theValueOfAJobsOptionIsNeverAnOptionOfSpark() throws Exception {
+        for (String value : List.of("", "=x", "-c", "--master", "--conf=a", " ", "--conf -c", "--supervise", "$(exit 1)", "*")) {
+            assertEquals(List.of("generate", "--prompt", value, "--length", "3"), toTheJob("generate", "--prompt", value, "--length", "3"));
+            assertEquals(List.of("generate", "--prompt=" + value), toTheJob("generate", "--prompt=" + value));
+        }
+        for (String stray : List.of("", "=x", " ", "--conf -c")) assertEquals(List.of("train", stray), toTheJob("train", stray));
+        assertEquals(List.of("train", "--seed", "-3"), toTheJob("train", "--master", "local", "--seed", "-3", "-c", "a=b"));
+    }
+
+    @Test void aFlagOfAJobTakesNoWordWithIt() throws Exception {
+        List<String> flags = new ArrayList<>(List.of("--help", "-h", "--version"));
+        Setting.ALL.stream().filter(Setting::isFlag).forEach(setting -> flags.add("--" + setting.key()));
+        for (String flag : flags) assertEquals(List.of("train", flag), toTheJob("train", flag, "--master", "yarn"));
+    }
+
+    /** spark-submit drops them for a local master. */
+    @Test void planSeesTheExecutorsOfAClusterWithALocalMaster() throws Exception {
+        List<String> plan = rondo(dryRun("/s"), "--executor-cores", "4", "plan", "--num-executors=2").lines();
+        assertTrue(plan.contains("spark.executor.cores=4") && plan.contains("spark.executor.instances=2"), plan.toString());
+        assertFalse(rondo(dryRun("/s"), "train", "--executor-cores", "4").lines().contains("spark.executor.cores=4"));
+        writeText(20);
+        Result four = rondo(Map.of(), words("plan --input text.txt --shards 4 --batch 2 --seqLen 8 --executor-cores 4"));
+        assertTrue(four.out().contains("4 tasks at a time"), four.out() + four.err());
+    }
+
     @Test void everyOptionOfSparkSubmitIsKnown() throws Exception {
         Class<?> parser = Class.forName("org.apache.spark.launcher.SparkSubmitOptionParser");
         var constructor = parser.getDeclaredConstructor();
@@ -98,6 +131,10 @@ class BinRondoIT {
         Result java = rondo(Map.of("JAVA_HOME", "/nowhere"), "plan");
         assertEquals(2, java.code());
         assertTrue(java.err().contains("JAVA_HOME is /nowhere"), java.err());
+        Result spark = rondo(Map.of("SPARK_HOME", "/nowhere"), "plan");
+        assertEquals(2, spark.code());
+        assertEquals(1, spark.err().lines().count(), spark.err());
+        assertTrue(spark.err().startsWith("rondo: SPARK_HOME is /nowhere"), spark.err());
         Result properties = rondo(Map.of(), "plan", "--properties-file", "absent.conf");
         assertEquals(2, properties.code());
         assertTrue(properties.err().contains("absent.conf"), properties.err());
@@ -224,6 +261,8 @@ class BinRondoIT {
         Result generate = run(link, Map.of(), "generate", "--model", "model", "--prompt", "the fox", "--length", "20");
         assertEquals(0, generate.code(), generate.err());
         assertTrue(generate.out().startsWith("the fox"), generate.out());
+        Result empty = run(link, Map.of(), "generate", "--model", "model", "--prompt", "", "--length", "20");
+        assertEquals(0, empty.code(), empty.err());
 
         Result again = run(link, Map.of(), "train", "--properties-file", "small.conf", "--input", "text.txt", "--output", "model");
         assertEquals(2, again.code(), again.err());
