@@ -5,7 +5,7 @@ import java.util.function.LongSupplier;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBarStyle;
+import me.tongfei.progressbar.ProgressState;
 
 /** How far a training is: a bar at the foot of a terminal, or plain lines where there is none. Other lines pass above. */
 abstract sealed class Display implements AutoCloseable {
@@ -54,9 +54,10 @@ abstract sealed class Display implements AutoCloseable {
     }
 
     /** Redrawn in place. Two threads write: the library's, which redraws, and the trainer's. */
-    private static final class Bar extends Display {
+    static final class Bar extends Display {
         private static final String CLEAR = "\r\033[K";
         private static final int EVERY_MILLIS = 250;
+        private static final int LEAST_BAR = 6, MOST_BAR = 40;
         private final PrintStream err;
         private final ProgressBar bar;
 
@@ -64,11 +65,11 @@ abstract sealed class Display implements AutoCloseable {
             this.err = console.err();
             int width = console.columns() - 1;      // the last column would wrap on some terminals
             this.bar = new ProgressBarBuilder().setTaskName("round").setInitialMax(rounds).startsFrom(done, java.time.Duration.ZERO)
-                    .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(EVERY_MILLIS).setConsumer(new Foot(err, width)).build();
+                    .setRenderer(Bar::render).setUpdateIntervalMillis(EVERY_MILLIS).setConsumer(new Foot(err, width)).build();
         }
 
         @Override void step(long done, String message) {
-            bar.setExtraMessage(" " + message);
+            bar.setExtraMessage(message);
             bar.stepTo(done);
         }
 
@@ -81,6 +82,25 @@ abstract sealed class Display implements AutoCloseable {
 
         @Override public void close() {
             bar.close();
+        }
+
+        private static String render(ProgressState state, int width) {
+            long done = state.getCurrent() - state.getStart(), rounds = Math.max(1, state.getMax());
+            double left = done <= 0 ? 0 : state.getElapsedAfterStart().toMillis() * 1e-3 / done * (state.getMax() - state.getCurrent());
+            String message = state.getExtraMessage() == null ? "" : state.getExtraMessage();
+            return render(state.getCurrent(), rounds, message + (done <= 0 ? "" : "  " + Units.duration(left) + " left"), width);
+        }
+
+        /** The figures matter more than the bar, which has what room they leave. */
+        static String render(long done, long rounds, String figures, int width) {
+            String head = "round " + done + "/" + rounds;
+            int room = width - head.length() - figures.length() - 5;
+            if (room < LEAST_BAR) {
+                String all = head + "  " + figures;
+                return all.length() <= width ? all : all.replace("  ", " ").replaceFirst(" left$", "");
+            }
+            int full = (int) (done * Math.min(room, MOST_BAR) / rounds);
+            return head + " [" + "=".repeat(full) + " ".repeat(Math.min(room, MOST_BAR) - full) + "]  " + figures;
         }
 
         /** The terminal's last line. */

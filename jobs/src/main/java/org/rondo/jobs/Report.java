@@ -42,7 +42,7 @@ class Report implements Progress, AutoCloseable {
         tokens += round.tokens();
         seconds += round.seconds();
         display.step(round.number() + 1, "epoch " + round.epoch() + "/" + plan.epochs() + "  loss " + Units.decimals(recentLoss / weight, 3) + "  "
-                + Units.count(recentTokens / recentSeconds) + " tokens/s  learning rate " + Units.decimals(round.learningRate(), 6));
+                + Units.count(recentTokens / recentSeconds) + " tokens/s  lr " + Units.significant(round.learningRate()));
     }
 
     @Override public void epoch(int epoch, double training, double validation, Model model) {

@@ -1,5 +1,7 @@
 package org.rondo.jobs;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.Locale;
 
 /** Numbers for people; the decimal point is a point everywhere. */
@@ -16,6 +18,11 @@ final class Units {
     /** 1.500 */
     static String decimals(double number, int places) {
         return String.format(Locale.ROOT, "%." + places + "f", number);
+    }
+
+    /** 0.002, 0.000405: three digits that count */
+    static String significant(double number) {
+        return new BigDecimal(number).round(new MathContext(3)).stripTrailingZeros().toPlainString();
     }
 
     /** 12.3 MiB */

@@ -57,6 +57,18 @@ class ReportTest {
         for (String drawn : all.split("\r\033\\[K|\n")) assertTrue(!drawn.startsWith("round") || drawn.length() <= 89, drawn);
     }
 
+    @Test void theFiguresFitIntoEightyColumns() {
+        String usual = "epoch 1/10  loss 1.234  72,667 tokens/s  lr 0.002  1m 35s left", long0 = "epoch 10/10  loss 1.234  1,072,667 tokens/s  lr 0.000405  1h 35m left";
+        assertEquals("round 123/1230  " + usual, Display.Bar.render(123, 1230, usual, 79));
+        assertEquals("round 12345/123456 epoch 10/10 loss 1.234 1,072,667 tokens/s lr 0.000405 1h 35m", Display.Bar.render(12345, 123456, long0, 79));
+        assertEquals("round 123/1230 [=         ]  " + usual, Display.Bar.render(123, 1230, usual, 14 + 2 + 10 + 3 + usual.length()));
+        for (int width = 79; width < 200; width++)
+            for (long done : new long[] {0, 1, 61728, 99999}) {
+                String drawn = Display.Bar.render(done, 123456, long0, width);
+                assertTrue(drawn.length() <= width && drawn.contains("lr 0.000405") && drawn.contains("1h 35m"), drawn);
+            }
+    }
+
     @Test void theSummaryHasTheLastValidationAndTheBest() {
         String summary = train(new Console(err, err, 0)).summary("models/x");
         assertTrue(summary.contains("validation  0.6931 nats per character, perplexity 2.00, 1.000 bits per character (best after epoch 1: 0.5000)"), summary);
