@@ -26,7 +26,7 @@ record Command(Job job, Map<String, String> options, String help) {
     static Command parse(String[] args, int width) {
         CommandLine line = commandLine(width);
         try {
-            ParseResult parsed = line.parseArgs(args);
+            ParseResult parsed = line.parseArgs(args.length > 0 && args[0].equals("help") ? asked(args) : args);
             if (parsed.isVersionHelpRequested()) return new Command(null, Map.of(), version() + System.lineSeparator());
             if (parsed.isUsageHelpRequested()) return new Command(null, Map.of(), line.getUsageMessage());
             if (!parsed.hasSubcommand()) throw new BadInput("no job given, expected one of " + String.join(", ", Job.names().toList()) + "; see rondo --help");
@@ -35,14 +35,20 @@ record Command(Job job, Map<String, String> options, String help) {
             Map<String, String> options = new LinkedHashMap<>();
             job.matchedOptions().forEach(option -> options.put(option.longestName().substring(2), option.getValue()));
             for (ArgGroupSpec group : job.commandSpec().argGroups())
-                if (job.findMatches(group).size() > 1)
-                    throw new BadInput("an option under " + group.heading().strip().replace("%n", "") + " is given twice, expected one value; leave one");
+                for (OptionSpec option : group.options())
+                    if (job.findMatches(group).stream().flatMap(found -> found.matches().stream()).mapToInt(match -> match.matchedValues(option).size()).sum() > 1)
+                        throw new BadInput(option.longestName() + " is given twice, expected one value; leave one");
             return new Command(find(job.commandSpec().name()), options, null);
         } catch (CommandLine.UnmatchedArgumentException e) {
             throw new BadInput(unmatched(e.getUnmatched().get(0), e.getCommandLine().getCommandSpec()), e);
         } catch (CommandLine.ParameterException e) {
             throw new BadInput(e.getMessage() + "; see rondo " + e.getCommandLine().getCommandName() + " --help", e);
         }
+    }
+
+    /** {@code help JOB} as {@code JOB --help}. */
+    private static String[] asked(String[] args) {
+        return args.length == 1 ? new String[] {"--help"} : new String[] {args[1], "--help"};
     }
 
     private static CommandLine commandLine(int width) {

@@ -23,25 +23,27 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
 
     private static final Group
             VOCABULARY = group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY),
-            NETWORK = group("Network", CELL, CANDIDATE_ACTIVATION, FORGET_BIAS, LAYERS, HIDDEN, EMBEDDING, TIED, DROPOUT, DROPOUT_MASK),
+            NETWORK = group("Network", LAYERS, HIDDEN, EMBEDDING, DROPOUT),
             DISTRIBUTION = group("Distribution", SHARDS, BATCH, SEQ_LEN, AVERAGING, WINDOWS_PER_ROUND, EPOCHS),
-            STEPS = group("Steps", OPTIMIZER, MOMENTUM, NESTEROV, WEIGHT_DECAY, LEARNING_RATE, WARM_UP, DECAY, DECAY_FACTOR, DECAY_AFTER, CLIP_NORM),
+            STEPS = group("Steps", OPTIMIZER, LEARNING_RATE, DECAY, DECAY_FACTOR, DECAY_AFTER, CLIP_NORM),
             CHECKPOINTS = group("Checkpoints", CHECKPOINT_EVERY, KEEP_CHECKPOINTS),
             SAMPLING = group("Sampling", PROMPT, LENGTH, TEMPERATURE),
             RUN = group("Run", SEED, KERNEL, DEBUG);
 
+    private static final List<Group> TRAINING =
+            List.of(group("Data", INPUT, OUTPUT, OVERWRITE, VALIDATION, TASK), VOCABULARY, NETWORK, DISTRIBUTION, STEPS, CHECKPOINTS, RUN);
+
     static final List<Job> ALL = List.of(
             new Job("train", "Trains a model on a text. Run again after an interruption, it resumes from its last checkpoint.",
-                    List.of(group("Data", INPUT, OUTPUT, OVERWRITE, VALIDATION, TASK), VOCABULARY, NETWORK, DISTRIBUTION, STEPS, CHECKPOINTS, RUN),
+                    TRAINING,
                     Map.of(), Train::run),
             new Job("evaluate", "Prints a model's perplexity and bits per character on a text.",
                     List.of(group("Data", MODEL, INPUT), group("Distribution", SHARDS, BATCH, SEQ_LEN), group("Run", KERNEL, DEBUG)),
                     Map.of(), Evaluate::run),
             new Job("generate", "Prints a text that a model makes up.",
                     List.of(group("Data", MODEL), SAMPLING, RUN), Map.of(), Generate::run),
-            new Job("plan", "Prints what train would do and need, without training: shards, windows, memory, traffic.",
-                    List.of(group("Data", INPUT, VALIDATION), VOCABULARY, NETWORK, DISTRIBUTION, group("Steps", OPTIMIZER, MOMENTUM), group("Run", DEBUG)),
-                    Map.of(), ShowPlan::run),
+            new Job("plan", "Prints what train, with the same options, would do and need, without training: shards, windows, memory, traffic.",
+                    TRAINING, defaults(OUTPUT, ""), ShowPlan::run),
             new Job("quickstart", "Trains a model of WordNet's definitions, letter by letter, in about three minutes.",
                     List.of(group("Data", OUTPUT, OVERWRITE, VALIDATION), group("Vocabulary", MIN_COUNT, MAX_VOCABULARY), NETWORK, DISTRIBUTION, STEPS, CHECKPOINTS,
                             group("Sampling", TEMPERATURE), RUN),

@@ -46,8 +46,9 @@ class CommandTest {
             evaluate --mdel x         | the nearest is --model
             train --hidden 3 extra    | unexpected argument 'extra'
             train --hidden            | --hidden
-            train --hidden 3 --hidden 4 | given twice
-            train --seed 3 --seed=3   | given twice""")
+            train --hidden 3 --layers 2 --hidden 4 | --hidden is given twice
+            train --seed 3 --debug --debug=true | --debug is given twice
+            train --seed 3 --seed=3   | --seed is given twice""")
     void whatCannotBeReadIsNamed(String line, String expected) {
         String message = assertThrows(BadInput.class, () -> parse(line.split(" "))).getMessage();
         assertTrue(message.contains(expected), message);
@@ -63,6 +64,16 @@ class CommandTest {
     @Test void helpOfRondoHasEveryJob() {
         String help = parse("--help").help();
         Job.names().forEach(name -> assertTrue(help.contains(" " + name + " "), name));
+    }
+
+    @Test void helpIsAskedForInEitherOrder() {
+        assertEquals(parse("--help").help(), parse("help").help());
+        assertEquals(parse("train", "--help").help(), parse("help", "train").help());
+    }
+
+    @Test void aTrainCommandIsAPlanCommand() {
+        Job train = jobs().filter(job -> job.name().equals("train")).findFirst().orElseThrow();
+        for (Setting<?> setting : train.settings()) assertEquals("true", parse("plan", "--" + setting.key() + "=true").options().get(setting.key()));
     }
 
     @Test void everySettingBelongsToAJob() {
