@@ -13,13 +13,16 @@ final class Evaluate {
 
     static void run(Settings settings, SparkConf conf, Console console) {
         try (JavaSparkContext sc = Rondo.spark("evaluate", settings, conf)) {
-            Model model = Model.load(settings.get(Setting.MODEL), sc.hadoopConfiguration());
+            Model model = Generate.model(settings, sc.hadoopConfiguration());
             Evaluation found = Evaluation.of(sc, model, settings.get(Setting.INPUT), settings);
             console.out().println("tokens              " + Units.count(found.tokens()));
             console.out().println("unknown             " + Units.decimals(100 * found.unknown(), 3) + " %");
             console.out().println("nats per token      " + Units.decimals(found.nats(), 5));
             console.out().println("perplexity          " + Units.decimals(found.perplexity(), 4));
             console.out().println("bits per character  " + Units.decimals(found.bitsPerCharacter(), 4));
+            if (found.unknown() > 0)
+                console.err().println("some tokens are unknown to the model, which need not tell them apart: perplexity and bits per character are "
+                        + "too small by what they hide");
         }
     }
 }

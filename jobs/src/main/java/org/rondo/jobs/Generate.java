@@ -1,7 +1,11 @@
 package org.rondo.jobs;
 
+import java.io.IOException;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.SparkConf;
 import org.apache.spark.deploy.SparkHadoopUtil;
+import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
@@ -12,9 +16,25 @@ final class Generate {
     private Generate() { }
 
     static void run(Settings settings, SparkConf conf, Console console) {
-        Model model = Model.load(settings.get(Setting.MODEL), SparkHadoopUtil.get().newConfiguration(conf));
+        Model model = model(settings, SparkHadoopUtil.get().newConfiguration(conf));
         String prompt = settings.get(Setting.PROMPT);
         console.out().println(prompt + Sampler.sample(model, prompt, settings.get(Setting.LENGTH), settings.get(Setting.TEMPERATURE),
                 settings.get(Setting.SEED), settings.get(Setting.KERNEL)));
+    }
+
+    static Model model(Settings settings, Configuration hadoop) {
+        String directory = settings.get(Setting.MODEL);
+        if (isFile(directory, hadoop))
+            throw new BadInput("model is " + directory + ", which is a file, expected the directory that train wrote; set --model to it");
+        return Model.load(directory, hadoop);
+    }
+
+    private static boolean isFile(String path, Configuration hadoop) {
+        try {
+            Path file = new Path(path);
+            return file.getFileSystem(hadoop).getFileStatus(file).isFile();
+        } catch (IOException | IllegalArgumentException unreadable) {
+            return false;                                   // loading says why
+        }
     }
 }

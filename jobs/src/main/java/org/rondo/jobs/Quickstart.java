@@ -45,8 +45,8 @@ final class Quickstart {
         // An unfinished training is resumed; a model of its own starts over.
         Train.train("quickstart", wrote(settings, conf) ? settings.with(Setting.OVERWRITE, true) : settings, conf, report);
         console.out().print(report.summary(model.toString()));
-        console.out().print("next:\n  bin/rondo generate --model " + model + " --length 300 --temperature 0.6 --prompt 'a small'\n"
-                + "  bin/rondo evaluate --model " + model + " --input YOUR_TEXT\n"
+        console.out().print("next:\n  bin/rondo generate --model " + Train.shell(model.toString()) + " --length 300 --temperature 0.6 --prompt 'a small'\n"
+                + "  bin/rondo evaluate --model " + Train.shell(model.toString()) + " --input YOUR_TEXT\n"
                 + "  bin/rondo train --input YOUR_TEXT --output models/mine\n");
         console.out().println("model=" + model + " bits_per_character=" + Units.decimals(Units.bits(report.validation()), 3)
                 + " tokens_per_second=" + Math.round(report.tokensPerSecond()));

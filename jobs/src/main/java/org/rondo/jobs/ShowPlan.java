@@ -17,6 +17,7 @@ final class ShowPlan {
     private ShowPlan() { }
 
     static void run(Settings settings, SparkConf conf, Console console) {
+        Train.warn(settings, console);
         try (JavaSparkContext sc = Rondo.spark("plan", settings, conf); Corpus corpus = Corpus.read(sc, settings)) {
             long held = corpus.validation() == null ? 0 : corpus.validation().count();
             Plan plan = Plan.of(settings, corpus.vocabulary().size(), corpus.training().count());

@@ -11,6 +11,7 @@ final class Train {
     private Train() { }
 
     static void run(Settings settings, SparkConf conf, Console console) {
+        warn(settings, console);
         Report report = new Report(console, settings.get(Setting.UNIT));
         train("train", settings, conf, report);
         console.out().print(report.summary(settings.get(Setting.OUTPUT)));
@@ -24,8 +25,20 @@ final class Train {
         }
     }
 
+    /** Says which of the given settings the others make useless. */
+    static void warn(Settings settings, Console console) {
+        if (settings.has(Setting.WINDOWS_PER_ROUND) && !settings.get(Setting.AVERAGING).equals("parameters"))
+            console.err().println("windowsPerRound is given, but has no effect without --averaging parameters: gradients are averaged every window");
+    }
+
+    /** As one word of a shell. */
+    static String shell(String word) {
+        return word.matches("[A-Za-z0-9_./:@%+=,-]+") ? word : "'" + word.replace("'", "'\\''") + "'";
+    }
+
     /** What to type with a model. */
     static String next(String directory) {
-        return "next:\n  bin/rondo generate --model " + directory + " --length 300\n  bin/rondo evaluate --model " + directory + " --input TEXT\n";
+        String model = shell(directory);
+        return "next:\n  bin/rondo generate --model " + model + " --length 300\n  bin/rondo evaluate --model " + model + " --input TEXT\n";
     }
 }

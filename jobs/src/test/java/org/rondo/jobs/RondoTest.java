@@ -82,6 +82,7 @@ class RondoTest {
                 arguments("train --input DIR/text", "--output"),
                 arguments("evaluate --input DIR/text --model DIR/nowhere", "nowhere"),
                 arguments("generate --model DIR/full", "full"),
+                arguments("generate --model DIR/file", "which is a file"),
                 arguments("plan --input DIR/short --validation 0", "shards"));
     }
 
@@ -142,6 +143,34 @@ class RondoTest {
         assertEquals(List.of("  --driver-memory #m", "  --conf spark.driver.memoryOverhead=#m", "  --conf spark.executor.memoryOverhead=#m"),
                 lines.subList(lines.size() - 3, lines.size()).stream().map(line -> line.replaceAll("[0-9]+", "#")).toList());
         assertTrue(out().contains("2, each of 2 streams"), out());
+    }
+
+    @Test void aPlanTakesWhatTrainingTakesAndWritesNothing() {
+        assertEquals(Rondo.DONE, run("plan --input DIR/text --output DIR/planned --overwrite --learningRate 0.1 --kernel reference --checkpointEvery 3"
+                + SMALL), err());
+        assertFalse(Files.exists(folder.resolve("planned")));
+    }
+
+    @Test void aSettingWithoutEffectIsSaid() {
+        run("plan --input DIR/text --windowsPerRound 3" + SMALL);
+        assertTrue(err().contains("windowsPerRound is given, but has no effect"), err());
+        run("plan --input DIR/text --windowsPerRound 3 --averaging parameters" + SMALL);
+        assertEquals("", err());
+    }
+
+    @Test void unknownTokensAreSaidToHideSomething() throws IOException {
+        Files.writeString(folder.resolve("unknown"), "THE QUICK BROWN FOX\n".repeat(20));
+        assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/lower" + SMALL), err());
+        assertEquals(Rondo.DONE, run("evaluate --input DIR/text --model DIR/lower"), err());
+        assertEquals("", err());
+        assertEquals(Rondo.DONE, run("evaluate --input DIR/unknown --model DIR/lower"), err());
+        assertTrue(err().contains("unknown to the model") && err().contains("too small"), err());
+    }
+
+    @ParameterizedTest
+    @CsvSource(quoteCharacter = '"', value = {"models/mine,models/mine", "my models/a,'my models/a'", "it's,'it'\\''s'", "a$b,'a$b'"})
+    void pathsCanBeCopiedIntoAShell(String path, String word) {
+        assertTrue(Train.next(path).contains(" --model " + word + " --length"), Train.next(path));
     }
 
     @Test void numbersAreTheSameInEveryLanguage() {
