@@ -105,7 +105,8 @@ class KernelAgreementTest {
                 for (UnrolledNetwork network : networks) network.forward(window, draw);
                 String of = " of window " + w;
                 assertClose("loss" + of, read(expected, layout.head.loss()), read(actual, layout.head.loss()), tolerance);
-                for (int row = 0; row < layout.head.rows(); row += 1 + row) assertClose("outputs of row " + row + of, outputs(expected, row), outputs(actual, row), tolerance);
+                for (int row = 0; row < layout.head.rows(); row += 1 + row)
+                    assertClose("outputs of row " + row + of, outputs(expected, row), outputs(actual, row), tolerance);
                 for (UnrolledNetwork network : networks) {
                     network.backward(window, draw);
                     network.carry();
