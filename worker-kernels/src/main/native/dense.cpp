@@ -97,7 +97,7 @@ static void logitGradients(const Dense& d, long p, float* z) {
         const Row r = rowOf(d, row);
         forEachVector(columnsOf(d, p), [&](long v) { store(z + v, r.scale == 0 ? V{} : r.scale * exp(load(z + v) - r.top - r.logSum)); });
         const long y = r.target - p * PANEL;
-        if (r.target >= 0 && y >= 0 && y < PANEL) z[y] -= r.scale;                                             // (10)
+        if (y >= 0 && y < PANEL) z[y] -= r.scale;                                             // (10)
     }
 }
 
