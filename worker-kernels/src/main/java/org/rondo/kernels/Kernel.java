@@ -106,7 +106,8 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
     /** For the loss times {@code scale}: z becomes dz = scale * 2 (z - y) / outputs, 0 where a row does not count. */
     public abstract void squaredBackward(Layout.Dense d, int[] counts, float scale);
 
-    /** From dz: writes dW, db and dx. */
+    /** From dz: writes dW, db and dx. Once after each {@link #softmaxBackward} or {@link #squaredBackward}, which may leave making
+     *  dz to it. */
     public abstract void denseBackward(Layout.Dense d);
 
     /** The probabilities of one row, after {@link #softmaxForward}.

@@ -30,7 +30,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.corpus.Vocabulary;
+import org.rondo.kernels.Activation;
+import org.rondo.kernels.Cell;
+import org.rondo.kernels.Head;
 import org.rondo.kernels.Network;
+import org.rondo.kernels.Parameters;
 
 class ModelTest {
     private static final Configuration CONF = new Configuration();
@@ -77,9 +81,22 @@ class ModelTest {
         assertEquals(-1, Files.mismatch(dir.resolve("vocabulary.txt"), temp.resolve("other/vocabulary.txt")));
     }
 
+    @Test void everyArchitectureComesBack() throws IOException {
+        for (Cell cell : List.of(Cell.RNN, Cell.RELU, Cell.LSTM, Cell.PEEPHOLE, new Cell(4, Activation.SIGMOID, false)))
+            for (boolean tied : new boolean[] {false, true}) {
+                Network network = new Network(3, 2, cell, 2, 1, false, new Head(true, true, 3), tied);
+                Path there = temp.resolve(cell.name() + cell.activation() + tied);
+                new Model(network, Parameters.initial(network, 1), vocabulary(), JSON.createObjectNode()).save(hadoop(there), CONF);
+                Model back = Model.load(there.toString(), CONF);
+                assertEquals(network, back.network());
+                assertArrayEquals(Parameters.initial(network, 1), back.parameters());
+            }
+    }
+
     @Test void theJsonSaysWhatSha256sumSays() throws Exception {
         JsonNode json = JSON.readTree(dir.resolve("model.json").toFile());
-        assertEquals("{\"task\":\"language-model\",\"unit\":\"character\",\"vocab\":3,\"embedding\":2,\"hidden\":1,\"layers\":2}", json.get("architecture").toString());
+        assertEquals("{\"task\":\"language-model\",\"unit\":\"character\",\"vocab\":3,\"embedding\":2,\"cell\":\"lstm\",\"candidateActivation\":\"tanh\","
+                + "\"hidden\":1,\"layers\":2,\"tied\":false}", json.get("architecture").toString());
         for (String name : List.of("model.safetensors", "vocabulary.txt")) {
             byte[] bytes = Files.readAllBytes(dir.resolve(name));
             assertEquals(bytes.length, json.get("files").get(name).get("length").asInt());
