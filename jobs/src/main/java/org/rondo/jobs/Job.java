@@ -23,9 +23,9 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
 
     private static final Group
             VOCABULARY = group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY),
-            NETWORK = group("Network", LAYERS, HIDDEN, EMBEDDING, DROPOUT),
+            NETWORK = group("Network", CELL, CANDIDATE_ACTIVATION, FORGET_BIAS, LAYERS, HIDDEN, EMBEDDING, TIED, DROPOUT, DROPOUT_MASK),
             DISTRIBUTION = group("Distribution", SHARDS, BATCH, SEQ_LEN, AVERAGING, WINDOWS_PER_ROUND, EPOCHS),
-            STEPS = group("Steps", OPTIMIZER, LEARNING_RATE, DECAY, DECAY_FACTOR, DECAY_AFTER, CLIP_NORM),
+            STEPS = group("Steps", OPTIMIZER, MOMENTUM, NESTEROV, WEIGHT_DECAY, LEARNING_RATE, WARM_UP, DECAY, DECAY_FACTOR, DECAY_AFTER, CLIP_NORM),
             CHECKPOINTS = group("Checkpoints", CHECKPOINT_EVERY, KEEP_CHECKPOINTS),
             SAMPLING = group("Sampling", PROMPT, LENGTH, TEMPERATURE),
             RUN = group("Run", SEED, KERNEL, DEBUG);
