@@ -2,7 +2,7 @@
 // these cells. The letters and the numbers in brackets are those of package-info.java.
 //
 // A cell says how many of its units a panel holds; forward(r, t, p) is what happens to the sums of step t in panel p while
-// they are in registers (product() in gemm.h), and backward(r, t, p) turns the panel's gates into their gradients.
+// a tile of them is in registers (product() in gemm.h), and backward(r, t, p) turns the panel's gates into their gradients.
 #pragma once
 #include "gemm.h"
 
@@ -29,7 +29,11 @@ RONDO_INLINE long before(const Recurrent& r, long t) { return (t + r.reverse) * 
 RONDO_INLINE long after(const Recurrent& r, long t) { return (t + 1 - r.reverse) * r.batch * stride(r.H); }
 
 // Step t of panel p of the gates.
-RONDO_INLINE float* gatesOf(const Recurrent& r, long t, long p) { return r.gates + (p * r.seqLen + t) * r.batch * PANEL; }
+RONDO_INLINE float* gatesOf(const Recurrent& r, long t, long p) { return r.gates + (p * gateRows(r.seqLen * r.batch) + t * r.batch) * PANEL; }
+
+// Whether what one step leaves has left the second cache before it is read again: then it is asked for ahead, which costs
+// more than it gives where it is near.
+RONDO_INLINE bool isFar(const Recurrent& r) { return r.seqLen * r.batch * stride(r.H) * r.cell.gates > 1 << 20; }
 
 template <class Phi>
 struct Rnn {
@@ -38,9 +42,10 @@ struct Rnn {
     static RONDO_INLINE auto forward(const Recurrent& r, long t, long p) {
         const long S = stride(r.H), columns = width(r, p);
         float* h = r.h + after(r, t) + p * PANEL;
-        return [=](long row, long j, V (&G)[4]) {
-            RONDO_UNROLL for (long q = 0; q < 4; q++)
-                if (q * UNITS < columns) store(h + row * S + q * UNITS + j, Phi::of(G[q]));                    // (17)
+        return [=](long first, long j, auto& G) {
+            RONDO_UNROLL for (long m = 0; m < G.rows; m++)
+                RONDO_UNROLL for (long q = 0; q < 4; q++)
+                    if (q * UNITS < columns) store(h + (first + m) * S + q * UNITS + j, Phi::of(G[m][q]));     // (17)
         };
     }
 
@@ -56,29 +61,34 @@ struct Rnn {
 // Candidate: the activation of g.
 template <class Candidate, bool PEEPHOLE>
 struct Lstm {
+    // Gate by gate for all rows of the tile, because what one row does next waits for what it did before.
     static RONDO_INLINE auto forward(const Recurrent& r, long t, long p) {
         const long S = stride(r.H), unit = p * UNITS;
         const float *cPrev = r.c + before(r, t) + unit, *peephole = PEEPHOLE ? r.p + p * PANEL : nullptr;
         float *c = r.c + after(r, t) + unit, *h = r.h + after(r, t) + unit, *tanhC = r.tanhC + t * r.batch * S + unit;
         float* gates = gatesOf(r, t, p);
-        return [=](long row, long j, V (&G)[4]) {
-            float* gate = gates + row * PANEL + j;
-            V cP = load(cPrev + row * S + j);
-            if (PEEPHOLE) {                                                                                    // (19)
-                G[0] = fma(load(peephole + j), cP, G[0]);
-                G[1] = fma(load(peephole + UNITS + j), cP, G[1]);
+        const bool far = isFar(r);
+        return [=](long first, long j, auto& G) {
+            constexpr long M = G.rows;
+            const long at = first * S + j;
+            auto gate = [&](long q, auto f) {
+                RONDO_UNROLL for (long m = 0; m < M; m++) store(gates + (first + m) * PANEL + q * UNITS + j, G[m][q] = f(m, G[m][q]));
+            };
+            auto seeing = [&](long q, const float* state) {                                                    // (19)
+                return [=](long m, V sum) { return sigmoid(PEEPHOLE ? fma(load(peephole + q * UNITS + j), load(state + at + m * S), sum) : sum); };
+            };
+            gate(0, seeing(0, cPrev));                                                                         // (3)
+            gate(1, seeing(1, cPrev));                                                                         // (4)
+            gate(2, [](long, V sum) { return Candidate::of(sum); });                                           // (5)
+            RONDO_UNROLL for (long m = 0; m < M; m++)
+                store(c + at + m * S, fma(G[m][1], load(cPrev + at + m * S), G[m][0] * G[m][2]));              // (7)
+            gate(3, seeing(3, c));                                                                             // (6)
+            RONDO_UNROLL for (long m = 0; m < M; m++) {
+                V tanhCt = tanh(load(c + at + m * S));
+                store(tanhC + at + m * S, tanhCt);
+                store(h + at + m * S, G[m][3] * tanhCt);                                                       // (8)
+                if (far) prefetch(c + at + m * S + UNITS), prefetch(tanhC + at + m * S + UNITS), prefetch(h + at + m * S + UNITS);
             }
-            V i = sigmoid(G[0]), f = sigmoid(G[1]), g = Candidate::of(G[2]);                                   // (3) (4) (5)
-            V ct = fma(f, cP, i * g);                                                                          // (7)
-            V o = sigmoid(PEEPHOLE ? fma(load(peephole + 3 * UNITS + j), ct, G[3]) : G[3]);                    // (6)
-            V tanhCt = tanh(ct);
-            store(gate, i);
-            store(gate + UNITS, f);
-            store(gate + 2 * UNITS, g);
-            store(gate + 3 * UNITS, o);
-            store(c + row * S + j, ct);
-            store(tanhC + row * S + j, tanhCt);
-            store(h + row * S + j, o * tanhCt);                                                                // (8)
         };
     }
 

@@ -1,19 +1,21 @@
 // z = W x + b, its losses (softmax with cross-entropy, squared error) and their gradients.
 //
-// z is by far the largest matrix of a language model, larger than the caches, so it crosses memory as rarely as possible:
-// written once with the product, while its panel is still in the cache the rows' maxima and sums of exponentials are brought
-// up to date (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018). softmaxBackward only notes what a
-// row's gradients take; denseBackward turns a panel into gradients just before it multiplies with them.
+// z is by far the largest matrix of a language model, larger than the caches, so it crosses memory as rarely as possible, and
+// its exponentials are taken once. For a softmax, what is stored while a tile of logits is still in registers is
+// e = exp(z - top), and the rows' sums of e are brought up to date (Milakov and Gimelshein, "Online normalizer calculation for
+// softmax", 2018). A row's top is its largest logit when it was set, and is only set anew when a logit exceeds it by far: then
+// what the row has stored is scaled. softmaxBackward only notes what a row's gradients take; denseBackward turns a panel
+// into gradients just before it multiplies with them.
 #include "gemm.h"
 
 namespace rondo::RONDO_ISA {
 
-// A row of d.sums. While z is computed: 16 running maxima and sums, one for each column modulo 16. Then: below.
+// A row of d.sums. While z is computed: top, then 16 sums, one for each column modulo 16. Then: below.
 constexpr long SUMS = 2 * UNITS;
-constexpr float LOWEST = -3.4e38f;   // finite, because -inf - -inf is NaN
+constexpr float LOWEST = -3.4e38f, HEADROOM = 20;   // e <= exp(20), so that sums over a vocabulary stay far from infinity
 
 struct Row {
-    float top, logSum;   // p = exp(z - top - logSum)
+    float top, sum;      // p = e / sum = exp(z - top) / sum
     float scale;         // dz = scale * (p - onehot(target)); 0 where the row does not count
     int32_t target;
 };
@@ -21,45 +23,50 @@ static Row& rowOf(const Dense& d, long row) { return *reinterpret_cast<Row*>(d.s
 
 static long columnsOf(const Dense& d, long p) { return d.outputs - p * PANEL < PANEL ? d.outputs - p * PANEL : PANEL; }
 
-// z of one panel.
-static void outputs(const Dense& d, long p, float* z) {
-    const float* b = d.b + p * PANEL;
+static float* rowOfPanel(const Dense& d, long row, long p) { return d.z + (p * d.rows + row) * PANEL; }
+
+// A new top for a row, of which panels 0 to p may be stored.
+static void raise(const Dense& d, long row, long p, float top) {
+    float* sums = d.sums + row * SUMS;
+    const float factor = exp(broadcast(sums[0] - top))[0];
+    for (long q = 0; q <= p; q++)
+        forEachVector(columnsOf(d, q), [&](long v) { store(rowOfPanel(d, row, q) + v, factor * load(rowOfPanel(d, row, q) + v)); });
+    for (long j = 0; j < UNITS; j += W) store(sums + UNITS + j, factor * load(sums + UNITS + j));
+    sums[0] = top;
+}
+
+// As the end of the product: logits of panel p become e.
+static auto exponentials(const Dense& d, long p) {
+    return [&d, p](long first, long j, auto& c) {
+        for (long m = 0; m < c.rows; m++) {
+            float* sums = d.sums + (first + m) * SUMS;
+            V top = c[m][0];
+            RONDO_UNROLL for (long n = 1; n < c.vectors; n++) top = max(top, c[m][n]);
+            if (anyAbove(top, broadcast(sums[0] + HEADROOM))) {
+                float most = LOWEST;
+                for (long i = 0; i < W; i++) most = top[i] > most ? top[i] : most;
+                raise(d, first + m, p, most);
+            }
+            V sum = load(sums + UNITS + j);
+            RONDO_UNROLL for (long n = 0; n < c.vectors; n++) {
+                V e = exp(c[m][n] - sums[0]);
+                store(rowOfPanel(d, first + m, p) + n * UNITS + j, e);
+                sum += e;
+            }
+            store(sums + UNITS + j, sum);
+        }
+    };
+}
+
+// z of `rows` rows from `first` on and of panel p; end: see product(). What is no class has a logit so low that its e is 0.
+template <class End>
+static void outputs(const Dense& d, long p, long first, long rows, End end) {
+    float b[PANEL];
+    for (long j = 0; j < PANEL; j++) b[j] = !d.y && j >= columnsOf(d, p) ? LOWEST : d.b[p * PANEL + j];
     withWidth(columnsOf(d, p), [&](auto width) {
-        constexpr long N = decltype(width)::value;
-        product<N>(d.rows, Rows{d.x, stride(d.inputs), d.inputs}, d.W + p * d.inputs * PANEL,
-            [&](long, long j) { return load(b + j); },
-            [&](long row, long j, V (&c)[N]) {
-                RONDO_UNROLL for (long q = 0; q < N; q++) store(z + row * PANEL + q * UNITS + j, c[q]);
-            });
+        product<decltype(width)::value>(rows, Rows{d.x + first * stride(d.inputs), stride(d.inputs), d.inputs}, d.W + p * d.inputs * PANEL,
+            [&](long, long j) { return load(b + j); }, end);
     });
-}
-
-// max and sum of a row take in the row's logits of one panel.
-static void update(const float* z, long columns, float* sums) {
-    for (long j = 0; j < UNITS; j += W) {
-        V before = load(sums + j), top = before;
-        for (long v = j; v < columns; v += UNITS) top = max(top, load(z + v));
-        V sum = load(sums + UNITS + j) * exp(before - top);
-        for (long v = j; v < columns; v += UNITS) sum += exp(load(z + v) - top);
-        store(sums + j, top);
-        store(sums + UNITS + j, sum);
-    }
-}
-
-// 16 maxima and sums become the row's maximum and the logarithm of its sum of exp(z - maximum).
-static Row finish(float* sums) {
-    float top = sums[0], sum = 0;
-    for (long j = 1; j < UNITS; j++) top = sums[j] > top ? sums[j] : top;
-    for (long j = 0; j < UNITS; j += W) store(sums + UNITS + j, load(sums + UNITS + j) * exp(load(sums + j) - top));
-    for (long j = 0; j < UNITS; j++) sum += sums[UNITS + j];
-    return {top, log(broadcast(sum))[0], 0, -1};
-}
-
-static void normalize(const Dense& d, long p, float* z) {
-    const long columns = columnsOf(d, p);
-    for (long v = columns; v < stride(columns); v++)   // no class: probability 0
-        for (long row = 0; row < d.rows; row++) z[row * PANEL + v] = -__builtin_inff();
-    for (long row = 0; row < d.rows; row++) update(z + row * PANEL, columns, d.sums + row * SUMS);
 }
 
 void denseForward(const Dense& d) {
@@ -69,18 +76,36 @@ void denseForward(const Dense& d) {
             store(d.sums + row * SUMS + UNITS + j, V{});
         }
     for (long p = 0; p < panels(d.outputs); p++) {
-        float* z = d.z + p * d.rows * PANEL;
-        outputs(d, p, z);
-        if (!d.y) normalize(d, p, z);
+        if (d.y) outputs(d, p, 0, d.rows, storeTo(rowOfPanel(d, 0, p), PANEL));
+        else outputs(d, p, 0, d.rows, exponentials(d, p));
     }
-    for (long row = 0; row < d.rows; row++) rowOf(d, row) = finish(d.sums + row * SUMS);
+    for (long row = 0; row < d.rows && !d.y; row++) {
+        const float* sums = d.sums + row * SUMS;
+        float sum = 0;
+        for (long j = 0; j < UNITS; j++) sum += sums[UNITS + j];
+        rowOf(d, row) = {sums[0], sum, 0, -1};
+    }
+}
+
+// Of one row and panel, before its softmax.
+void outputsOfRow(const Dense& d, long row, long p, float* into) {
+    if (d.y) forEachVector(columnsOf(d, p), [&](long v) { store(into + v, load(rowOfPanel(d, row, p) + v)); });
+    else outputs(d, p, row, 1, storeTo(into, PANEL));
 }
 
 void softmaxForward(const Dense& d, const int32_t* targets) {
     for (long row = 0; row < d.rows; row++) {
         const Row& r = rowOf(d, row);
         const long y = targets ? targets[row] : -1;
-        d.loss[row] = y < 0 ? 0 : r.top - d.z[(y / PANEL * d.rows + row) * PANEL + y % PANEL] + r.logSum;     // (9)
+        d.loss[row] = 0;
+        if (y < 0) continue;
+        const float e = rowOfPanel(d, row, y / PANEL)[y % PANEL];
+        if (e > 1e-20f) d.loss[row] = log(broadcast(r.sum / e))[0];                                            // (9)
+        else {                                                                  // z itself: e has lost its digits
+            float z[PANEL];
+            outputsOfRow(d, row, y / PANEL, z);
+            d.loss[row] = r.top - z[y % PANEL] + log(broadcast(r.sum))[0];
+        }
     }
 }
 
@@ -91,13 +116,15 @@ void softmaxBackward(const Dense& d, const int32_t* targets, float scale) {
     }
 }
 
-// Logits of panel p become scale * (probability - onehot(target)).
-static void logitGradients(const Dense& d, long p, float* z) {
-    for (long row = 0; row < d.rows; row++, z += PANEL) {
+// e of panel p becomes scale * (probability - onehot(target)).
+static void logitGradients(const Dense& d, long p) {
+    for (long row = 0; row < d.rows; row++) {
         const Row r = rowOf(d, row);
-        forEachVector(columnsOf(d, p), [&](long v) { store(z + v, r.scale == 0 ? V{} : r.scale * exp(load(z + v) - r.top - r.logSum)); });
+        const float factor = r.scale / r.sum;
+        float* z = rowOfPanel(d, row, p);
+        forEachVector(columnsOf(d, p), [&](long v) { store(z + v, r.scale == 0 ? V{} : factor * load(z + v)); });
         const long y = r.target - p * PANEL;
-        if (y >= 0 && y < PANEL) z[y] -= r.scale;                                             // (10)
+        if (y >= 0 && y < PANEL) z[y] -= r.scale;                                                              // (10)
     }
 }
 
@@ -106,7 +133,7 @@ void squaredForward(const Dense& d, const int32_t* counts) {
         V sum{};
         for (long p = 0; p < panels(d.outputs); p++)
             forEachVector(columnsOf(d, p), [&](long v) {
-                V e = load(d.z + (p * d.rows + row) * PANEL + v) - load(d.y + row * stride(d.outputs) + p * PANEL + v);
+                V e = load(rowOfPanel(d, row, p) + v) - load(d.y + row * stride(d.outputs) + p * PANEL + v);
                 sum = fma(e, e, sum);
             });
         float total = 0;
@@ -119,32 +146,38 @@ void squaredBackward(const Dense& d, const int32_t* counts, float scale) {
     for (long p = 0; p < panels(d.outputs); p++)
         for (long row = 0; row < d.rows; row++)
             forEachVector(columnsOf(d, p), [&](long v) {
-                float* z = d.z + (p * d.rows + row) * PANEL + v;
+                float* z = rowOfPanel(d, row, p) + v;
                 V e = load(z) - load(d.y + row * stride(d.outputs) + p * PANEL + v);
                 store(z, counts[row] < 0 ? V{} : scale * 2 / float(d.outputs) * e);
             });
 }
 
+// A few panels at a time, so that dx, to which all of them add, is read and written more rarely.
 void denseBackward(const Dense& d) {
     const long S = stride(d.inputs);
-    float* WT = d.scratch;
-    Packed xT = pack(d.rows, Rows{d.x, S, d.inputs}, WT + panels(d.inputs) * PANEL * PANEL);
-    for (long p = 0; p < panels(d.outputs); p++) {
-        const long columns = columnsOf(d, p);
-        float* dz = d.z + p * d.rows * PANEL;
-        if (!d.y) logitGradients(d, p, dz);
-        columnSums(dz, d.rows, columns, d.db + p * PANEL);
-        multiply(false, d.inputs, columns, xT, dz, d.dW + p * d.inputs * PANEL, PANEL);
-        transposeWeights(d.W + p * d.inputs * PANEL, 1, d.inputs, WT);
-        for (long q = 0; q < panels(d.inputs); q++)
-            multiply(p > 0, d.rows, d.inputs - q * PANEL, Rows{dz, PANEL, columns}, WT + q * PANEL * PANEL, d.dx + q * PANEL, S);
-    }
+    float *WT = d.scratch, *packed = WT + panels(d.inputs) * HEAD_PANELS * PANEL * PANEL;
+    forEachBlock(d.rows, PACKED_ROWS, [&](long first, long rows) { pack(rows, Rows{d.x + first * S, S, d.inputs}, packed + first * d.inputs); });
+    forEachBlock(panels(d.outputs), HEAD_PANELS, [&](long firstPanel, long count) {
+        for (long p = firstPanel; p < firstPanel + count; p++) {
+            if (!d.y) logitGradients(d, p);
+            columnSums(rowOfPanel(d, 0, p), d.rows, columnsOf(d, p), d.db + p * PANEL);
+            forEachBlock(d.rows, PACKED_ROWS, [&](long first, long rows) {
+                multiply(first > 0, d.inputs, columnsOf(d, p), Packed{packed + first * d.inputs, rows}, rowOfPanel(d, first, p),
+                         d.dW + p * d.inputs * PANEL, PANEL);
+            });
+        }
+        transposeWeights(d.W + firstPanel * d.inputs * PANEL, count, d.inputs, WT);
+        const long columns = (count - 1) * PANEL + columnsOf(d, firstPanel + count - 1);
+        const Panels dz{rowOfPanel(d, 0, firstPanel), d.rows * PANEL, columns, true};
+        forEachInputPanel(d.inputs, [&](long q, long first, long width) {
+            multiply(firstPanel > 0, d.rows, width, dz, WT + q * count * PANEL * PANEL, d.dx + first, S);
+        });
+    });
 }
 
-void probabilities(const Dense& d, long row, long panel, float* into) {
-    const Row r = rowOf(d, row);
-    const float* z = d.z + (panel * d.rows + row) * PANEL;
-    forEachVector(columnsOf(d, panel), [&](long v) { store(into + v, exp(load(z + v) - r.top - r.logSum)); });
+void probabilities(const Dense& d, long row, long p, float* into) {
+    const float* z = rowOfPanel(d, row, p);
+    forEachVector(columnsOf(d, p), [&](long v) { store(into + v, load(z + v) / rowOf(d, row).sum); });
 }
 
 }  // namespace rondo::RONDO_ISA

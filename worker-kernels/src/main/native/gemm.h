@@ -13,28 +13,34 @@ namespace rondo::RONDO_ISA {
 
 template <long N> struct Constant { static constexpr long value = N; };
 
-// Row m, column k of A: at[m * row + (k / 64) * panel + (k % 64) * step] where A lies in panels, at[m * row + k * step] else.
-struct Tile { const float* at; long row, step, panel; };
+// Row m, column k of A: at[m * row + k * step].
+struct Tile { const float* at; long row, step; };
 
 // Rows of `columns` floats.
 struct Rows {
     const float* at;
     long stride, columns;
-    template <long M> RONDO_INLINE Tile tile(long first) const { return {at + first * stride, stride, 1, 0}; }
+    template <long M> RONDO_INLINE Tile tile(long first) const { return {at + first * stride, stride, 1}; }
 };
 
-// Panels of gates or logits, as the left operand: rows of `columns` floats, 64 of them in a panel.
+// Panels of gates or logits, as the left operand: rows of `columns` floats, 64 of them in a panel. far: not in the second cache.
 struct Panels {
     const float* at;
     long panel, columns;
-    template <long M> RONDO_INLINE Tile tile(long first) const { return {at + first * PANEL, PANEL, 1, panel}; }
+    bool far;
+    template <long M> RONDO_INLINE Tile tile(long first) const { return {at + first * PANEL, PANEL, 1}; }
+
+    // The next tile's part of the panel that `tile` is at.
+    template <long M> RONDO_INLINE void ahead(Tile tile) const {
+        if (far) RONDO_UNROLL for (long i = 0; i < 4 * M; i++) prefetch(tile.at + M * PANEL + i * UNITS);
+    }
 };
 
 // A transposed matrix, packed by pack().
 struct Packed {
     const float* at;
     long columns;
-    template <long M> RONDO_INLINE Tile tile(long first) const { return {at + first * columns, 1, M, 0}; }
+    template <long M> RONDO_INLINE Tile tile(long first) const { return {at + first * columns, 1, M}; }
 };
 
 // f(first, M) for rows split evenly into as few tiles as possible: 20 rows are 5 + 5 + 5 + 5, not 6 + 6 + 6 + 2.
@@ -54,8 +60,17 @@ RONDO_INLINE void forEachTile(long rows, F f) {
     }
 }
 
+// A tile of C: row m, vector n.
 template <long M, long N>
-RONDO_INLINE void accumulate(V (&C)[M][N], Tile A, const float* B, long columns) {
+struct Sums {
+    static constexpr long rows = M, vectors = N;
+    V at[M][N];
+    RONDO_INLINE V* operator[](long m) { return at[m]; }
+};
+
+// C += A B for `columns` columns of A.
+template <long M, long N>
+RONDO_INLINE void accumulateColumns(V (&C)[M][N], Tile A, const float* B, long columns) {
     for (long k = 0; k < columns; k++, B += PANEL) {
         V b[N];
         RONDO_UNROLL for (long n = 0; n < N; n++) b[n] = load(B + n * UNITS);
@@ -66,22 +81,50 @@ RONDO_INLINE void accumulate(V (&C)[M][N], Tile A, const float* B, long columns)
     }
 }
 
-// For every row and every vector of the first 16 columns: c[n] = begin(row, j) of columns n*16 + j, plus A B; end(row, j, c).
+// C += A B for the M rows of A from `first` on.
+template <long M, long N, class Left>
+RONDO_INLINE void accumulate(V (&C)[M][N], const Left& A, long first, const float* B) {
+    accumulateColumns(C, A.template tile<M>(first), B, A.columns);
+}
+
+template <long M, long N>
+RONDO_INLINE void accumulate(V (&C)[M][N], const Panels& A, long first, const float* B) {
+    Tile tile = A.tile<M>(first);
+    for (long k = 0; k < A.columns; k += PANEL, tile.at += A.panel) {
+        A.ahead<M>(tile);
+        accumulateColumns(C, tile, B + k * PANEL, A.columns - k < PANEL ? A.columns - k : PANEL);
+    }
+}
+
+// C = begin + A B, tile by tile. For every vector of the first 16 columns, c[m][n] is row first + m and columns n*16 + j: it starts
+// as begin(first + m, n*16 + j), and end(first, j, c) says what becomes of it, for all rows of the tile side by side.
 template <long N, class Left, class Begin, class End>
 RONDO_INLINE void product(long rows, const Left& A, const float* B, Begin begin, End end) {
     forEachTile(rows, [&](long first, auto size) {
         constexpr long M = decltype(size)::value;
         for (long j = 0; j < UNITS; j += W) {
-            V C[M][N];
+            Sums<M, N> C;
             RONDO_UNROLL for (long m = 0; m < M; m++)
                 RONDO_UNROLL for (long n = 0; n < N; n++) C[m][n] = begin(first + m, n * UNITS + j);
-            Tile tile = A.template tile<M>(first);
-            if (tile.panel == 0) accumulate(C, tile, B + j, A.columns);
-            else
-                for (long k = 0; k < A.columns; k += PANEL, tile.at += tile.panel) accumulate(C, tile, B + j + k * PANEL, PANEL);
-            RONDO_UNROLL for (long m = 0; m < M; m++) end(first + m, j, C[m]);
+            accumulate(C.at, A, first, B + j);
+            end(first, j, C);
         }
     });
+}
+
+// As the end of a product: rows of C lie `stride` floats apart.
+RONDO_INLINE auto storeTo(float* C, long stride) {
+    return [=](long first, long j, auto& c) {
+        RONDO_UNROLL for (long m = 0; m < c.rows; m++)
+            RONDO_UNROLL for (long n = 0; n < c.vectors; n++) store(C + (first + m) * stride + n * UNITS + j, c[m][n]);
+    };
+}
+
+// f(first, count) for `all` things in as few blocks as possible, of about the same size, at most `most`.
+template <class F>
+RONDO_INLINE void forEachBlock(long all, long most, F f) {
+    const long blocks = panels(all, most);
+    for (long i = 0; i < blocks; i++) f(all * i / blocks, all * (i + 1) / blocks - all * i / blocks);
 }
 
 // Calls f with the number of vectors of 16 that `columns`, up to 64, fill.
@@ -95,26 +138,37 @@ RONDO_INLINE void withWidth(long columns, F f) {
     }
 }
 
-// C = A B or C += A B, for the first `columns` of a panel's 64 columns; rows of C lie `stride` floats apart.
+// C = A B or C += A B, for the first `columns` of a panel's 64 columns; rows of C lie `stride` floats apart. What C was is added at
+// the end, so that the product does not wait for it: it comes from afar.
 template <class Left>
 void multiply(bool add, long rows, long columns, const Left& A, const float* B, float* C, long stride) {
     withWidth(columns, [&](auto width) {
         constexpr long N = decltype(width)::value;
-        product<N>(rows, A, B,
-            [&](long row, long j) { return add ? load(C + row * stride + j) : V{}; },
-            [&](long row, long j, V (&c)[N]) {
-                RONDO_UNROLL for (long n = 0; n < N; n++) store(C + row * stride + n * UNITS + j, c[n]);
+        const auto storeC = storeTo(C, stride);
+        if (!add) product<N>(rows, A, B, [](long, long) { return V{}; }, storeC);
+        else product<N>(rows, A, B,
+            [&](long row, long j) { return prefetch(C + row * stride + j), V{}; },
+            [&](long first, long j, auto& c) {
+                RONDO_UNROLL for (long m = 0; m < c.rows; m++)
+                    RONDO_UNROLL for (long n = 0; n < N; n++) c[m][n] += load(C + (first + m) * stride + n * UNITS + j);
+                storeC(first, j, c);
             });
     });
 }
 
-// The transpose of `rows` rows of A as a left operand: in tiles of M of A's columns, [rows][M] each.
+// The transpose of `rows` rows of A as a left operand: in tiles of M of A's columns, [rows][M] each. What a row copies beyond its
+// M floats, the next one overwrites; the last ones copy no more than they should.
 inline Packed pack(long rows, const Rows& A, float* into) {
+    typedef float Eight __attribute__((vector_size(32), aligned(4), may_alias));
     forEachTile(A.columns, [&](long first, auto size) {
         constexpr long M = decltype(size)::value;
+        const float* from = A.at + first;
         float* to = into + first * rows;
-        for (long k = 0; k < rows; k++, to += M)
-            RONDO_UNROLL for (long m = 0; m < M; m++) to[m] = A.at[k * A.stride + first + m];
+        long k = 0;
+        for (; k < rows - 8; k++, from += A.stride, to += M)
+            *reinterpret_cast<Eight*>(to) = *reinterpret_cast<const Eight*>(from);
+        for (; k < rows; k++, from += A.stride, to += M)
+            RONDO_UNROLL for (long m = 0; m < M; m++) to[m] = from[m];
     });
     return {into, rows};
 }
@@ -149,16 +203,25 @@ inline void columnSums(const float* panel, long rows, long columns, float* sums)
     });
 }
 
-// Weights in panels, [panels][inputs][64], transposed: [inputs/64 panels][panels*64][64], zero where there are no inputs.
+// f(q, first, columns): the columns of x, or inputs, in as few panels as possible and of nearly the same width in vectors, because
+// a narrow last panel would be slow: 200 inputs are 64 + 48 + 48 + 40.
+template <class F>
+RONDO_INLINE void forEachInputPanel(long inputs, F f) {
+    long q = 0;
+    forEachBlock(panels(inputs, UNITS), PANEL / UNITS, [&](long first, long count) {
+        f(q++, first * UNITS, inputs - first * UNITS < count * UNITS ? inputs - first * UNITS : count * UNITS);
+    });
+}
+
+// Weights in `count` panels, [count][inputs][64], transposed: [panels(inputs)][count*64][64].
 inline void transposeWeights(const float* weights, long count, long inputs, float* to) {
-    for (long q = 0; q < panels(inputs); q++) {
-        const long rows = inputs - q * PANEL < PANEL ? inputs - q * PANEL : PANEL;
+    forEachInputPanel(inputs, [&](long, long first, long columns) {
         for (long p = 0; p < count; p++, to += PANEL * PANEL) {
-            if (rows < PANEL)
+            if (columns < PANEL)
                 for (long e = 0; e < PANEL * PANEL; e += W) store(to + e, V{});
-            transpose(weights + (p * inputs + q * PANEL) * PANEL, PANEL, rows, PANEL, to, PANEL);
+            transpose(weights + (p * inputs + first) * PANEL, PANEL, columns, PANEL, to, PANEL);
         }
-    }
+    });
 }
 
 }  // namespace rondo::RONDO_ISA

@@ -239,11 +239,13 @@ KERNEL(void, readProbabilities)(JNIEnv* env, jclass, jlong kernels, jlong memory
     }
 }
 
-KERNEL(void, readOutputs)(JNIEnv* env, jclass, jlong memory, jlongArray record, jint row, jfloatArray into) {
+KERNEL(void, readOutputs)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jint row, jfloatArray into) {
     Dense d = dense(env, memory, record);
+    float outputs[PANEL];
     for (long p = 0; p < panels(d.outputs); p++) {
+        kernelsAt(kernels).outputsOfRow(d, row, p, outputs);
         long left = d.outputs - p * PANEL;
-        env->SetFloatArrayRegion(into, jsize(p * PANEL), jsize(left < PANEL ? left : PANEL), d.z + (p * d.rows + row) * PANEL);
+        env->SetFloatArrayRegion(into, jsize(p * PANEL), jsize(left < PANEL ? left : PANEL), outputs);
     }
 }
 

@@ -5,7 +5,8 @@
 // hold 64 columns each, so that a row of a panel is what a register tile is wide. Those of a layer's gates, G of them:
 //   Wx, Wh, dWx, dWh   [G][inputs][64]              LSTM: columns i16 f16 g16 o16, the four gates of the same 16 units;
 //   b, db              [G][64]                      vanilla RNN: 64 units
-//   gates              [G][seqLen*batch][64]        activations after forward (RNN: Wx x + b), dG after backward
+//   gates              [G][gateRows][64]            activations after forward (RNN: Wx x + b), dG after backward
+//                                                   gateRows: seqLen*batch, made odd
 //   p, dp              [G][64]                      p_i and p_f in the columns of i and f, p_o in those of o
 //   W, dW (dense)      [outputs/64 panels][inputs][64]
 //   b, db (dense)      [outputs/64 panels][64]
@@ -18,7 +19,8 @@ namespace rondo {
 
 constexpr long PANEL = 64;          // columns of a panel
 constexpr long UNITS = 16;          // hidden units of an LSTM's panel; columns that padding rounds up to
-constexpr long PACKED_ROWS = 256;   // Layout.PACKED_ROWS
+constexpr long PACKED_ROWS = 1024;  // Layout.PACKED_ROWS
+constexpr long HEAD_PANELS = 4;     // Layout.HEAD_PANELS
 
 constexpr long panels(long columns, long width = PANEL) { return (columns + width - 1) / width; }
 constexpr long stride(long columns) { return panels(columns, UNITS) * UNITS; }
@@ -27,6 +29,9 @@ struct Embedding {
     long vocab, width, batch, seqLen;
     float *weight, *dWeight, *out, *dOut;
 };
+
+// Rows from one panel of the gates to the next: odd, so that one row's panels do not meet in the same sets of a cache.
+constexpr long gateRows(long rows) { return rows | 1; }
 
 enum Activation : long { TANH, RELU, SIGMOID };   // in the order of Activation.java
 
@@ -38,8 +43,8 @@ struct Recurrent {
     float *scratch;
 };
 
-// For a softmax, z keeps the logits until denseBackward overwrites them panel by panel, and a row of sums, [rows][32], what
-// it takes to turn them into probabilities and gradients: p is never written, over a matrix larger than the caches.
+// For a softmax, z holds exp(z - top) until denseBackward overwrites it panel by panel, and a row of sums, [rows][32], what it
+// takes to turn that into probabilities and gradients: p is never written, over a matrix larger than the caches.
 struct Dense {
     long outputs, inputs, rows;
     float *W, *b, *dW, *db;
@@ -79,8 +84,9 @@ struct Kernels {
     void (*softmaxBackward)(const Dense&, const int32_t* targets, float scale);
     void (*squaredForward)(const Dense&, const int32_t* counts);
     void (*squaredBackward)(const Dense&, const int32_t* counts, float scale);
-    // Those of one panel; into: 64 floats
+    // Those of one panel, after and before a softmax; into: 64 floats
     void (*probabilities)(const Dense&, long row, long panel, float* into);
+    void (*outputsOfRow)(const Dense&, long row, long panel, float* into);
     // count, period: multiples of 16, here and below. The mask of element e is that of e % period
     void (*dropout)(const float* from, float* to, long count, long period, uint32_t threshold, float scale, const Draw&);
     double (*sum)(const float* x, long count);

@@ -8,6 +8,9 @@ namespace rondo::RONDO_ISA {
 
 static long gatePanels(const Recurrent& r) { return panels(r.H, PANEL / r.cell.gates); }
 
+// Floats of a panel of the gates.
+static long gateFloats(const Recurrent& r) { return gateRows(r.seqLen * r.batch) * PANEL; }
+
 // The s-th step that the layer takes.
 static long stepAt(const Recurrent& r, long s) { return r.reverse ? r.seqLen - 1 - s : s; }
 
@@ -18,21 +21,23 @@ static void inputProducts(const Recurrent& r) {
     const long n = r.seqLen * r.batch;
     for (long p = 0; p < gatePanels(r); p++) {
         const float* b = r.b + p * PANEL;
-        float* gates = r.gates + p * n * PANEL;
+        float* gates = gatesOf(r, 0, p);
         product<4>(n, Rows{r.x, stride(r.I), r.I}, r.Wx + p * r.I * PANEL,
-            [&](long, long j) { return load(b + j); },
-            [&](long row, long j, V (&G)[4]) {
-                RONDO_UNROLL for (long q = 0; q < 4; q++) store(gates + row * PANEL + q * UNITS + j, G[q]);
-            });
+            [&](long, long j) { return load(b + j); }, storeTo(gates, PANEL));
     }
 }
 
 template <class Cell>
 static void step(const Recurrent& r, long t) {
+    const bool far = isFar(r);
     for (long p = 0; p < gatePanels(r); p++) {
-        const float* gates = gatesOf(r, t, p);
+        const float *gates = gatesOf(r, t, p), *next = gates + gateFloats(r);
         product<4>(r.batch, Rows{r.h + before(r, t), stride(r.H), r.H}, r.Wh + p * r.H * PANEL,
-            [&](long row, long j) { return load(gates + row * PANEL + j); }, Cell::forward(r, t, p));
+            [&](long row, long j) {
+                if (far) prefetch(next + row * PANEL + j);
+                return load(gates + row * PANEL + j);
+            },
+            Cell::forward(r, t, p));
     }
 }
 
@@ -73,12 +78,21 @@ void recurrentForward(const Recurrent& r, const int32_t* lengths) {
     });
 }
 
-// out (+)= dG W for rows of the window; W^T lies in panels.
-static void timesWeights(const Recurrent& r, bool add, long first, long rows, const float* WT, long columns, float* out) {
-    const long G = gatePanels(r) * PANEL;
-    const Panels dG{r.gates + first * PANEL, r.seqLen * r.batch * PANEL, G};
-    for (long q = 0; q < panels(columns); q++)
-        multiply(add, rows, columns - q * PANEL, dG, WT + q * G * PANEL, out + q * PANEL, stride(columns));
+// out (+)= dG W; W^T lies in panels, of which those of the gates that dG has begin with `panel`.
+static void timesWeights(const Recurrent& r, bool add, long rows, const Panels& dG, long panel, const float* WT, long columns, float* out) {
+    forEachInputPanel(columns, [&](long q, long first, long width) {
+        multiply(add, rows, width, dG, WT + (q * gatePanels(r) + panel) * PANEL * PANEL, out + first, stride(columns));
+    });
+}
+
+// dx of the whole window: a block of dG at a time, so that it stays in the second cache while it meets all of W's columns.
+static void inputGradient(const Recurrent& r, const float* WxT) {
+    forEachBlock(gatePanels(r), 8, [&](long panel, long count) {
+        forEachBlock(r.seqLen * r.batch, 256, [&](long first, long rows) {
+            const Panels dG{gatesOf(r, 0, panel) + first * PANEL, gateFloats(r), count * PANEL, true};
+            timesWeights(r, r.addsDx || panel > 0, rows, dG, panel, WxT, r.I, r.dx + first * stride(r.I));       // (16)
+        });
+    });
 }
 
 // A kept state has no gates; its gradient reaches the step before as it is. dhPrev: null at the first step.
@@ -100,19 +114,19 @@ static void throughTime(const Recurrent& r, const int32_t* lengths, const float*
         float* dhPrev = s > 0 ? r.dh + stepAt(r, s - 1) * r.batch * stride(r.H) : nullptr;
         for (long p = 0; p < gatePanels(r); p++) Cell::backward(r, t, p);
         if (lengths) passGradient(r, t, lengths, dhPrev);
-        if (dhPrev) timesWeights(r, true, t * r.batch, r.batch, WhT, r.H, dhPrev);                             // (11)
+        const Panels dG{gatesOf(r, t, 0), gateFloats(r), gatePanels(r) * PANEL, false};
+        if (dhPrev) timesWeights(r, true, r.batch, dG, 0, WhT, r.H, dhPrev);                                   // (11)
     }
 }
 
 // dW = sum over the window of dG x^T, a block of rows at a time, so that the block of dG stays in the nearest cache.
 static void weightGradient(const Recurrent& r, const float* x, long inputs, float* packed, float* dW) {
     const long n = r.seqLen * r.batch;
-    for (long first = 0; first < n; first += PACKED_ROWS) {
-        const long rows = n - first < PACKED_ROWS ? n - first : PACKED_ROWS;
+    forEachBlock(n, PACKED_ROWS, [&](long first, long rows) {
         Packed xT = pack(rows, Rows{x + first * stride(inputs), stride(inputs), inputs}, packed);
         for (long p = 0; p < gatePanels(r); p++)
-            multiply(first > 0, inputs, PANEL, xT, r.gates + (p * n + first) * PANEL, dW + p * inputs * PANEL, PANEL);
-    }
+            multiply(first > 0, inputs, PANEL, xT, gatesOf(r, 0, p) + first * PANEL, dW + p * inputs * PANEL, PANEL);
+    });
 }
 
 static void peepholeGradient(const Recurrent& r) {
@@ -122,7 +136,7 @@ static void peepholeGradient(const Recurrent& r) {
         for (long j = 0; j < UNITS; j += W) {
             V di{}, df{}, dO{};
             for (long row = 0; row < n; row++) {
-                const float* gate = r.gates + (p * n + row) * PANEL + j;
+                const float* gate = gatesOf(r, 0, p) + row * PANEL + j;
                 const long unit = row * S + p * UNITS + j;
                 di = fma(load(gate), load(cPrev + unit), di);
                 df = fma(load(gate + UNITS), load(cPrev + unit), df);
@@ -144,11 +158,11 @@ void recurrentBackward(const Recurrent& r, const int32_t* lengths) {
     withCell(r, [&](auto cell) { throughTime<decltype(cell)>(r, lengths, WhT); });
     if (r.dx) {
         transposeWeights(r.Wx, G, r.I, WxT);
-        timesWeights(r, r.addsDx, 0, n, WxT, r.I, r.dx);                                                       // (16)
+        inputGradient(r, WxT);
     }
     weightGradient(r, r.x, r.I, packed, r.dWx);
     weightGradient(r, r.h + before(r, 0), r.H, packed, r.dWh);
-    for (long p = 0; p < G; p++) columnSums(r.gates + p * n * PANEL, n, PANEL, r.db + p * PANEL);
+    for (long p = 0; p < G; p++) columnSums(gatesOf(r, 0, p), n, PANEL, r.db + p * PANEL);
     if (r.dp) peepholeGradient(r);
 }
 

@@ -19,6 +19,7 @@ void softmaxBackward(const Dense&, const int32_t*, float);
 void squaredForward(const Dense&, const int32_t*);
 void squaredBackward(const Dense&, const int32_t*, float);
 void probabilities(const Dense&, long, long, float*);
+void outputsOfRow(const Dense&, long, long, float*);
 void dropout(const float*, float*, long, long, uint32_t, float, const Draw&);
 double sum(const float*, long);
 double sumOfSquares(const float*, long);
@@ -31,7 +32,7 @@ double fmaPeak(long, float*);
 extern const Kernels kernels;
 const Kernels kernels = {RONDO_NAME(RONDO_ISA), embeddingForward, embeddingBackward, tie, addTied,
                          recurrentForward, recurrentBackward, denseForward, denseBackward,
-                         softmaxForward, softmaxBackward, squaredForward, squaredBackward, probabilities,
+                         softmaxForward, softmaxBackward, squaredForward, squaredBackward, probabilities, outputsOfRow,
                          dropout, sum, sumOfSquares, sgd, adam, rowsToPanel, panelToRows, fmaPeak};
 
 }  // namespace rondo::RONDO_ISA

@@ -8,7 +8,7 @@ namespace {
 struct Head {
     const long V, H, n, S = stride(H), SV = stride(V), P = panels(V);
     Floats W{P * H * 64}, b{P * 64}, dW{P * H * 64}, db{P * 64}, x{n * S}, z{P * n * 64}, loss{stride(n)}, y{n * SV}, dx{n * S}, sums{n * 32};
-    Floats scratch{(64 * 64 * panels(H) + n * (H + 16) + 15) / 16 * 16};
+    Floats scratch{(HEAD_PANELS * 64 * 64 * panels(H) + n * H + 15) / 16 * 16};
     const Panelled w{W, H, 0}, bias{b, 1, 0}, dw{dW, H, 0}, dbias{db, 1, 0};
     std::vector<double> zs, dz;
 
@@ -17,6 +17,10 @@ struct Head {
         fillRows(x, n, H);
         fillRows(y, n, V);
         for (const Floats* m : {&z, &loss, &dx, &sums, &scratch}) fillGarbage(*m);
+        forward();
+    }
+
+    void forward() {
         for (long r = 0; r < n; r++)
             for (long v = 0; v < V; v++) {
                 zs[r * V + v] = bias(v, 0);
@@ -26,9 +30,13 @@ struct Head {
 
     Dense record(bool softmax) const { return {V, H, n, W, b, dW, db, x, z, loss, softmax ? nullptr : +y, dx, sums, scratch}; }
 
-    void compareOutputs(const char* isa, double tolerance) const {
+    void compareOutputs(const Kernels& k, const Dense& d, double tolerance) const {
+        float got[64];
         for (long r = 0; r < n; r++)
-            for (long v = 0; v < V; v++) near(isa, "z", zs[r * V + v], z[(v / 64 * n + r) * 64 + v % 64], tolerance);
+            for (long v = 0; v < V; v++) {
+                if (v % 64 == 0) k.outputsOfRow(d, r, v / 64, got);
+                near(k.name, "z", zs[r * V + v], got[v % 64], tolerance);
+            }
     }
 
     void compareGradients(const char* isa, double tolerance) const {
@@ -55,25 +63,25 @@ struct Head {
 
 const float SCALE = 0.125f;
 
-void testSoftmax(const Kernels& k, long V, long H, long n) {
-    Head head(V, H, n);
-    const double tolerance = 4 * EPS * double(H + V);
+void testSoftmax(const Kernels& k, Head& head) {
+    const long V = head.V, n = head.n;
+    const double tolerance = 4 * EPS * double(head.H + V);
     std::vector<int32_t> y(n);
     for (auto& target : y) target = int32_t(generator() % uint32_t(V + 1)) - 1;
     const Dense d = head.record(true);
     k.denseForward(d);
-    head.compareOutputs(k.name, tolerance);
+    head.compareOutputs(k, d, tolerance);
     k.softmaxForward(d, nullptr);
     for (long r = 0; r < n; r++) near(k.name, "loss without targets", 0, head.loss[r], 0);
     k.softmaxForward(d, y.data());
     for (long r = 0; r < n; r++) {
-        double sum = 0;
-        for (long v = 0; v < V; v++) sum += std::exp(head.zs[r * V + v]);
-        near(k.name, "loss", y[r] < 0 ? 0 : std::log(sum) - head.zs[r * V + y[r]], head.loss[r], tolerance);
+        double top = *std::max_element(&head.zs[r * V], &head.zs[r * V] + V), sum = 0;
+        for (long v = 0; v < V; v++) sum += std::exp(head.zs[r * V + v] - top);
+        near(k.name, "loss", y[r] < 0 ? 0 : top + std::log(sum) - head.zs[r * V + y[r]], head.loss[r], tolerance);
         float got[64];
         for (long v = 0; v < V; v++) {
             if (v % 64 == 0) k.probabilities(d, r, v / 64, got);
-            const double p = std::exp(head.zs[r * V + v]) / sum;
+            const double p = std::exp(head.zs[r * V + v] - top) / sum;
             near(k.name, "p", p, got[v % 64], tolerance);
             head.dz[r * V + v] = y[r] < 0 ? 0 : SCALE * (p - (v == y[r]));
         }
@@ -83,6 +91,16 @@ void testSoftmax(const Kernels& k, long V, long H, long n) {
     head.compareGradients(k.name, tolerance);
 }
 
+// Logits that grow far from panel to panel, or fall, or span more than a float's exponential.
+void testLargeLogits(const Kernels& k) {
+    Head head(300, 1, 12);
+    for (long v = 0; v < head.V; v++) head.w(v, 0) = float(v) - 150;
+    const float factors[] = {1, -1, 3, -3, 0.2f, 0.01f};
+    for (long r = 0; r < head.n; r++) head.x[r * head.S] = factors[r % 6];
+    head.forward();
+    testSoftmax(k, head);
+}
+
 void testSquared(const Kernels& k, long V, long H, long n) {
     Head head(V, H, n);
     const double tolerance = 16 * EPS * double(H + V);
@@ -90,7 +108,7 @@ void testSquared(const Kernels& k, long V, long H, long n) {
     for (auto& count : counts) count = generator() % 4 == 0 ? -1 : 0;
     const Dense d = head.record(false);
     k.denseForward(d);
-    head.compareOutputs(k.name, tolerance);
+    head.compareOutputs(k, d, tolerance);
     k.squaredForward(d, counts.data());
     for (long r = 0; r < n; r++) {
         double sum = 0;
@@ -126,11 +144,13 @@ void testTied(const Kernels& k, long V, long H) {
 }  // namespace
 
 void testDense(const Kernels& k) {
+    testLargeLogits(k);
     const long rows[] = {1, 3, 6, 7, 20, 35, 100}, outputs[] = {1, 2, 17, 63, 64, 65, 130, 300};
     long turn = 0;
     for (long H : {1, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65})
         for (long V : outputs) {
-            testSoftmax(k, V, H, rows[turn % 7]);
+            Head head(V, H, rows[turn % 7]);
+            testSoftmax(k, head);
             testSquared(k, V, H, rows[turn % 7]);
             testTied(k, V, H);
             turn++;

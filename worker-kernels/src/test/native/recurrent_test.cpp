@@ -19,8 +19,8 @@ struct Layer {
     const long n = c.batch * c.seqLen, SI = stride(c.I), SH = stride(c.H), P = panels(c.H, 64 / c.gates), Q = c.gates * c.H, H = c.H, I = c.I;
     const bool memory = c.gates == 4;
     Floats Wx{P * I * 64}, Wh{P * H * 64}, b{P * 64}, p{P * 64}, dWx{P * I * 64}, dWh{P * H * 64}, db{P * 64}, dp{P * 64};
-    Floats x{n * SI}, h{(n + c.batch) * SH}, c_{(n + c.batch) * SH}, tanhC{n * SH}, gates{P * n * 64}, dx{n * SI}, dh{n * SH}, dc{c.batch * SH};
-    Floats scratch{(P * 64 * 64 * (panels(H) + panels(I)) + 256 * (std::max(I, H) + 16) + 15) / 16 * 16};
+    Floats x{n * SI}, h{(n + c.batch) * SH}, c_{(n + c.batch) * SH}, tanhC{n * SH}, gates{P * gateRows(n) * 64}, dx{n * SI}, dh{n * SH}, dc{c.batch * SH};
+    Floats scratch{(P * 64 * 64 * (panels(H) + panels(I)) + std::min(n, PACKED_ROWS) * std::max(I, H) + 15) / 16 * 16};
     const long form = memory ? H : 0;
     const Panelled wx{Wx, I, form}, wh{Wh, H, form}, bias{b, 1, form}, dwx{dWx, I, form}, dwh{dWh, H, form}, dbias{db, 1, form};
     std::vector<int32_t> lengths;

@@ -24,8 +24,8 @@ public final class Layout {
     static final int VECTOR = 16;
     /** Columns of a panel of weights. */
     static final int PANEL = 64;
-    /** Rows of a window that the native backward pass of a layer packs at a time, and the widest tile that it packs them in. */
-    static final int PACKED_ROWS = 256, PACKED_TILE = 16;
+    /** Rows of a window that the native backward pass packs at a time, and panels of the head that it takes at a time. */
+    static final int PACKED_ROWS = 1024, HEAD_PANELS = 4;
 
     /** Blocks of the same form: {@link #at(Block, Tensor)}. */
     public enum Block { PARAMETERS, GRADIENTS, FIRST_MOMENT, SECOND_MOMENT }
@@ -153,7 +153,7 @@ public final class Layout {
                 at(Block.GRADIENTS, "weight_ih_l" + name), at(Block.GRADIENTS, "weight_hh_l" + name), at(Block.GRADIENTS, "bias_l" + name),
                 at(Block.GRADIENTS, "peephole_l" + name),
                 x, claim("h" + name, n + batch, H), memory ? claim("c" + name, n + batch, H) : null, memory ? claim("tanhC" + name, n, H) : null,
-                claim("gates" + name, Math.multiplyExact(n, gatePanels()), PANEL),
+                claim("gates" + name, Math.multiplyExact(n | 1, gatePanels()), PANEL),   // an odd number of rows a panel: kernel.h
                 dx, training ? claim("dh" + name, n, H) : null, training && memory ? claim("dc" + name, batch, H) : null, scratch);
     }
 
@@ -216,22 +216,18 @@ public final class Layout {
         return (long) PANEL * Math.max(network.embedding(), network.width());
     }
 
-    /** Floats that the transposed weights of one layer and a packed block of its input need, or one panel of the head's
-     *  transposed weights and its whole packed input: the most that an operation needs. */
+    /** Floats that the transposed weights of one layer and a packed block of its input need, or a few panels of the
+     *  head's transposed weights and its whole packed input: the most that an operation needs. */
     private long scratchFloats() {
         long most = 0;
         long gates = (long) gatePanels() * PANEL;
         for (int l = 0; l < network.layers(); l++) {
             int I = network.inputSize(l);
             long transposed = gates * PANEL * (divideUp(network.hidden(), PANEL) + divideUp(I, PANEL));
-            most = Math.max(most, transposed + packedFloats(PACKED_ROWS, Math.max(I, network.hidden())));
+            most = Math.max(most, transposed + (long) Math.min(PACKED_ROWS, batch * seqLen) * Math.max(I, network.hidden()));
         }
-        long transposed = (long) PANEL * PANEL * divideUp(network.width(), PANEL);
-        return Math.max(most, transposed + packedFloats(batch * seqLen, network.width()));
-    }
-
-    private static long packedFloats(int rows, int cols) {
-        return (long) rows * (cols + PACKED_TILE);
+        long transposed = (long) HEAD_PANELS * PANEL * PANEL * divideUp(network.width(), PANEL);
+        return Math.max(most, transposed + (long) batch * seqLen * network.width());
     }
 
     /** A tensor's place, from the start of its block. Outputs and gates are padded to whole panels. */

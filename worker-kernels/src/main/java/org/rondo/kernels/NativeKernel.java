@@ -168,7 +168,7 @@ public final class NativeKernel extends Kernel {
 
     @Override public void readOutputs(Layout.Dense d, int row, float[] into) {
         checkRow(d, row, into);
-        readOutputs(memory, operands(d), row, into);
+        readOutputs(kernels, memory, operands(d), row, into);
     }
 
     private void checkRow(Layout.Dense d, int row, float[] into) {
@@ -328,7 +328,7 @@ public final class NativeKernel extends Kernel {
 
     private static native void readProbabilities(long kernels, long memory, long[] dense, int row, float[] into);
 
-    private static native void readOutputs(long memory, long[] dense, int row, float[] into);
+    private static native void readOutputs(long kernels, long memory, long[] dense, int row, float[] into);
 
     private static native double sum(long kernels, long memory, long offset, long count);
 
