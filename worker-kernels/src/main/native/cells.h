@@ -96,9 +96,14 @@ struct Lstm {
     static RONDO_INLINE void backward(const Recurrent& r, long t, long p) {
         const long S = stride(r.H), state = t * r.batch * S + p * UNITS;
         const float *cPrev = r.c + before(r, t) + p * UNITS, *peephole = PEEPHOLE ? r.p + p * PANEL : nullptr;
+        const bool far = isFar(r);
         for (long b = 0; b < r.batch; b++) {
             float *gate = gatesOf(r, t, p) + b * PANEL, *dcRow = r.dc + b * S + p * UNITS;
             const float *dhRow = r.dh + state + b * S, *tanhCRow = r.tanhC + state + b * S;
+            if (far) {
+                for (long q = 0; q < 4; q++) prefetch(gate + gateRows(r.seqLen * r.batch) * PANEL + q * UNITS);
+                prefetch(dhRow + UNITS), prefetch(tanhCRow + UNITS), prefetch(cPrev + b * S + UNITS);
+            }
             for (long j = 0; j < UNITS; j += W) {
                 V i = load(gate + j), f = load(gate + UNITS + j), g = load(gate + 2 * UNITS + j), o = load(gate + 3 * UNITS + j);
                 V dh = load(dhRow + j), tanhC = load(tanhCRow + j);

@@ -25,9 +25,10 @@ static long columnsOf(const Dense& d, long p) { return d.outputs - p * PANEL < P
 
 static float* rowOfPanel(const Dense& d, long row, long p) { return d.z + (p * d.rows + row) * PANEL; }
 
-// A new top for a row, of which panels 0 to p may be stored.
-static void raise(const Dense& d, long row, long p, float top) {
-    float* sums = d.sums + row * SUMS;
+// The largest of `logits` becomes the top of a row, of which panels 0 to p may be stored.
+static void raise(const Dense& d, long row, long p, V logits) {
+    float *sums = d.sums + row * SUMS, top = LOWEST;
+    for (long i = 0; i < W; i++) top = logits[i] > top ? logits[i] : top;
     const float factor = exp(broadcast(sums[0] - top))[0];
     for (long q = 0; q <= p; q++)
         forEachVector(columnsOf(d, q), [&](long v) { store(rowOfPanel(d, row, q) + v, factor * load(rowOfPanel(d, row, q) + v)); });
@@ -38,22 +39,20 @@ static void raise(const Dense& d, long row, long p, float top) {
 // As the end of the product: logits of panel p become e.
 static auto exponentials(const Dense& d, long p) {
     return [&d, p](long first, long j, auto& c) {
-        for (long m = 0; m < c.rows; m++) {
-            float* sums = d.sums + (first + m) * SUMS;
+        float* sums = d.sums + first * SUMS;
+        RONDO_UNROLL for (long m = 0; m < c.rows; m++) {
             V top = c[m][0];
             RONDO_UNROLL for (long n = 1; n < c.vectors; n++) top = max(top, c[m][n]);
-            if (anyAbove(top, broadcast(sums[0] + HEADROOM))) {
-                float most = LOWEST;
-                for (long i = 0; i < W; i++) most = top[i] > most ? top[i] : most;
-                raise(d, first + m, p, most);
-            }
-            V sum = load(sums + UNITS + j);
+            if (anyAbove(top, broadcast(sums[m * SUMS] + HEADROOM))) raise(d, first + m, p, top);
+        }
+        RONDO_UNROLL for (long m = 0; m < c.rows; m++) {
+            V sum = load(sums + m * SUMS + UNITS + j);
             RONDO_UNROLL for (long n = 0; n < c.vectors; n++) {
-                V e = exp(c[m][n] - sums[0]);
+                V e = exp(c[m][n] - sums[m * SUMS]);
                 store(rowOfPanel(d, first + m, p) + n * UNITS + j, e);
                 sum += e;
             }
-            store(sums + UNITS + j, sum);
+            store(sums + m * SUMS + UNITS + j, sum);
         }
     };
 }
@@ -116,16 +115,25 @@ void softmaxBackward(const Dense& d, const int32_t* targets, float scale) {
     }
 }
 
-// e of panel p becomes scale * (probability - onehot(target)).
+// e of panel p becomes scale * (probability - onehot(target)), as scale / sum * (e - sum onehot(target)); db is its sum over rows.
 static void logitGradients(const Dense& d, long p) {
-    for (long row = 0; row < d.rows; row++) {
-        const Row r = rowOf(d, row);
-        const float factor = r.scale / r.sum;
-        float* z = rowOfPanel(d, row, p);
-        forEachVector(columnsOf(d, p), [&](long v) { store(z + v, r.scale == 0 ? V{} : factor * load(z + v)); });
-        const long y = r.target - p * PANEL;
-        if (y >= 0 && y < PANEL) z[y] -= r.scale;                                                              // (10)
-    }
+    withWidth(columnsOf(d, p), [&](auto width) {
+        constexpr long N = decltype(width)::value * UNITS / W;
+        V db[N] = {};
+        for (long row = 0; row < d.rows; row++) {
+            const Row r = rowOf(d, row);
+            const float factor = r.scale / r.sum;
+            float* z = rowOfPanel(d, row, p);
+            const long y = r.target - p * PANEL;
+            if (y >= 0 && y < PANEL) z[y] -= r.sum;                                                            // (10)
+            RONDO_UNROLL for (long n = 0; n < N; n++) {
+                V dz = r.scale == 0 ? V{} : factor * load(z + n * W);
+                store(z + n * W, dz);
+                db[n] += dz;
+            }
+        }
+        RONDO_UNROLL for (long n = 0; n < N; n++) store(d.db + p * PANEL + n * W, db[n]);
+    });
 }
 
 void squaredForward(const Dense& d, const int32_t* counts) {
@@ -159,8 +167,8 @@ void denseBackward(const Dense& d) {
     forEachBlock(d.rows, PACKED_ROWS, [&](long first, long rows) { pack(rows, Rows{d.x + first * S, S, d.inputs}, packed + first * d.inputs); });
     forEachBlock(panels(d.outputs), HEAD_PANELS, [&](long firstPanel, long count) {
         for (long p = firstPanel; p < firstPanel + count; p++) {
-            if (!d.y) logitGradients(d, p);
-            columnSums(rowOfPanel(d, 0, p), d.rows, columnsOf(d, p), d.db + p * PANEL);
+            if (d.y) columnSums(rowOfPanel(d, 0, p), d.rows, columnsOf(d, p), d.db + p * PANEL);
+            else logitGradients(d, p);
             forEachBlock(d.rows, PACKED_ROWS, [&](long first, long rows) {
                 multiply(first > 0, d.inputs, columnsOf(d, p), Packed{packed + first * d.inputs, rows}, rowOfPanel(d, first, p),
                          d.dW + p * d.inputs * PANEL, PANEL);

@@ -46,10 +46,10 @@ struct Packed {
 // f(first, M) for rows split evenly into as few tiles as possible: 20 rows are 5 + 5 + 5 + 5, not 6 + 6 + 6 + 2.
 template <class F>
 RONDO_INLINE void forEachTile(long rows, F f) {
-    long tiles = panels(rows, TILE);
-    for (long i = 0; i < tiles; i++) {
-        long first = rows * i / tiles;
-        switch (rows * (i + 1) / tiles - first) {
+    const long tiles = panels(rows, TILE);
+    for (long i = 0, first = 0, M; i < tiles; i++, first += M) {
+        M = rows / tiles + (i < rows % tiles);
+        switch (M) {
             case 1: f(first, Constant<1>()); break;
             case 2: f(first, Constant<2>()); break;
             case 3: f(first, Constant<3>()); break;
@@ -156,20 +156,22 @@ void multiply(bool add, long rows, long columns, const Left& A, const float* B, 
     });
 }
 
-// The transpose of `rows` rows of A as a left operand: in tiles of M of A's columns, [rows][M] each. What a row copies beyond its
-// M floats, the next one overwrites; the last ones copy no more than they should.
+// The transpose of `rows` rows of A as a left operand: in tiles of M of A's columns, [rows][M] each. Eight rows at a time, because
+// tiles share the cache lines of a row. What a row copies beyond its M floats, the next one overwrites; the last ones copy no
+// more than they should.
 inline Packed pack(long rows, const Rows& A, float* into) {
     typedef float Eight __attribute__((vector_size(32), aligned(4), may_alias));
-    forEachTile(A.columns, [&](long first, auto size) {
-        constexpr long M = decltype(size)::value;
-        const float* from = A.at + first;
-        float* to = into + first * rows;
-        long k = 0;
-        for (; k < rows - 8; k++, from += A.stride, to += M)
-            *reinterpret_cast<Eight*>(to) = *reinterpret_cast<const Eight*>(from);
-        for (; k < rows; k++, from += A.stride, to += M)
-            RONDO_UNROLL for (long m = 0; m < M; m++) to[m] = from[m];
-    });
+    for (long k = 0; k < rows; k += 8)
+        forEachTile(A.columns, [&](long first, auto size) {
+            constexpr long M = decltype(size)::value;
+            const float* from = A.at + k * A.stride + first;
+            float* to = into + first * rows + k * M;
+            if (rows - k >= 16)
+                for (long i = 0; i < 8; i++, from += A.stride, to += M) *reinterpret_cast<Eight*>(to) = *reinterpret_cast<const Eight*>(from);
+            else
+                for (long i = 0; i < 8 && i < rows - k; i++, from += A.stride, to += M)
+                    RONDO_UNROLL for (long m = 0; m < M; m++) to[m] = from[m];
+        });
     return {into, rows};
 }
 
