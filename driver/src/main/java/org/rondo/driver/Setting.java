@@ -53,6 +53,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Double> DECAY_FACTOR = decimal("decayFactor", "0.5", 1e-6, 1, "what the learning rate is multiplied by");
     public static final Setting<Integer> DECAY_AFTER = integer("decayAfter", 0, 0, 1_000_000, "epochs before the first decay (decay=epoch), or without improvement before one (decay=plateau)");
     public static final Setting<Double> CLIP_NORM = decimal("clipNorm", "1", 0, 1e9, "largest global norm of the gradient, 0 for no limit");
+    public static final Setting<Double> EMA_DECAY = decimal("emaDecay", "0", 0, 0.9999, "of an exponential moving average of the weights, taken after every round: what is validated and saved, while training goes on from the weights themselves; 0 for none");
     public static final Setting<Long> SEED = new Setting<>("seed", "1", "an integer", "of everything random", s -> Long.valueOf(s.strip())).listed();
     public static final Setting<String> KERNEL = choice("kernel", "auto", "native, or an error; auto: native, or reference with a warning; an instruction set by name", "auto", "native", "avx512", "avx2", "portable", "reference");
 

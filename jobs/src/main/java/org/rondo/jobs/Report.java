@@ -77,7 +77,8 @@ class Report implements Progress, AutoCloseable {
                 + (epoch == 0 ? "" : "training    " + loss(training) + "\n")
                 + (Double.isNaN(validation) ? "" : "validation  " + loss(validation)
                         + (bestEpoch < epoch ? " (best after epoch " + bestEpoch + ": " + Units.decimals(best, 4) + ")" : "") + "\n")
-                + "model       " + directory + " (" + Units.count(plan.network().parameterCount()) + " parameters)\n";
+                + "model       " + directory + " (" + Units.count(plan.network().parameterCount()) + " parameters"
+                + (plan.emaDecay() > 0 ? ", averaged over rounds with emaDecay " + plan.emaDecay() : "") + ")\n";
     }
 
     /** Over all rounds, from their start to their end; validation and checkpoints are not in it. */

@@ -37,7 +37,8 @@ final class ShowPlan {
         rows.put("windows", Units.count(plan.windowsPerEpoch()) + " per shard and epoch, each " + plan.seqLen() + " steps of " + plan.batch() + " streams = "
                 + Units.count((double) plan.seqLen() * plan.batch()) + " tokens");
         rows.put("rounds", Units.count(plan.roundsPerEpoch()) + " per epoch, " + Units.count(plan.rounds()) + " in " + plan.epochs() + " epochs; "
-                + (plan.averagesGradients() ? "gradients are averaged every window" : "parameters are averaged every " + plan.windowsPerRound() + " windows"));
+                + (plan.averagesGradients() ? "gradients are averaged every window" : "parameters are averaged every " + plan.windowsPerRound() + " windows")
+                + (plan.emaDecay() > 0 ? "; the weights are averaged over rounds, emaDecay " + plan.emaDecay() : ""));
         rows.put("memory per task", exact(plan.bytesPerTask()) + " outside the heap");
         rows.put("memory overhead", exact(plan.memoryOverhead(tasks)) + " for " + tasks + (tasks == 1 ? " task" : " tasks") + " at a time in an executor");
         rows.put("driver", exact(plan.driverHeap()) + " of heap, " + exact(plan.driverOverhead()) + " outside");

@@ -85,6 +85,14 @@ class ReportTest {
         assertFalse(report.summary("m").contains("bits per character"), "words have no bits per character");
     }
 
+    @Test void theSummarySaysThatTheModelIsAnAverage() {
+        assertFalse(train(new Console(err, err, 0)).summary("m").contains("averaged"));
+        Report report = new Report(new Console(err, err, 0), "character");
+        report.begin(Plan.of(Settings.of(Map.of("emaDecay", "0.99", "batch", "1", "seqLen", "10", "hidden", "3")), 5, 101), 0);
+        report.close();
+        assertTrue(report.summary("m").contains(" parameters, averaged over rounds with emaDecay 0.99)"), report.summary("m"));
+    }
+
     /** The trainer tells the checkpoint's epoch again, before the first round. */
     @Test void anEpochThatACheckpointTellsIsNotTrainedAgain() {
         Report report = new Report(new Console(err, err, 0), "character");

@@ -27,6 +27,19 @@ final class Averaging {
         add(0, result.shard, new Mean(result.vectors, result.tokens));
     }
 
+    /** The mean over rounds 1 to {@code round} of the parameters after each: an exponential moving average, in which those of
+     *  round k count decay^(round - k), divided by the sum of these weights (Kingma & Ba 2015, 3: what starts the mean at its
+     *  first value leaves no trace). Floats: it comes to rest within 2^-24 / (1 - decay) of a weight.
+     *  @param average of the rounds before; not read in the first
+     *  @return a new vector; {@code parameters} itself where there is nothing to average: in the first round, or with decay 0 */
+    static float[] overRounds(float[] average, float[] parameters, double decay, long round) {
+        float share = (float) ((1 - decay) / (1 - StrictMath.pow(decay, round)));
+        if (share == 1) return parameters;
+        float[] next = new float[parameters.length];
+        for (int i = 0; i < next.length; i++) next[i] = average[i] + (parameters[i] - average[i]) * share;
+        return next;
+    }
+
     /** @throws IllegalStateException while a shard is missing */
     synchronized float[][] mean() {
         if (mean == null) throw new IllegalStateException("the mean of " + shards + " shards was asked for before all were there; partial means held: " + waiting.keySet());

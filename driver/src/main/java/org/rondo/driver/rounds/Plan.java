@@ -15,9 +15,10 @@ import org.rondo.kernels.UnrolledNetwork.Dropout;
  *
  *  @param targets         tokens to predict in an epoch
  *  @param windowsPerEpoch windows that every replica reads in an epoch
- *  @param windowsPerRound windows between two averagings; the last round of an epoch may have fewer */
+ *  @param windowsPerRound windows between two averagings; the last round of an epoch may have fewer
+ *  @param emaDecay        of the average over rounds; 0: none */
 public record Plan(Network network, int shards, int batch, int seqLen, long targets, int windowsPerEpoch, int windowsPerRound,
-                   int epochs, boolean averagesGradients, Dropout dropout, Optimizer optimizer) implements Serializable {
+                   int epochs, boolean averagesGradients, Dropout dropout, Optimizer optimizer, double emaDecay) implements Serializable {
     /** What a JVM takes beside heap and kernels: metaspace, code cache, thread stacks, Netty's buffers. Spark's own least. */
     private static final long JVM_OVERHEAD = 384L << 20;
     /** What a Spark driver takes for itself; it does not start with less than 450 MiB. */
@@ -41,7 +42,8 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
                 gradients ? 1 : settings.get(Setting.WINDOWS_PER_ROUND), epochs, gradients,
                 new Dropout(settings.get(Setting.DROPOUT), settings.get(Setting.DROPOUT_MASK).equals("window")),
                 new Optimizer(settings.get(Setting.OPTIMIZER), settings.get(Setting.MOMENTUM), settings.get(Setting.NESTEROV),
-                        settings.get(Setting.WEIGHT_DECAY), settings.get(Setting.CLIP_NORM)));
+                        settings.get(Setting.WEIGHT_DECAY), settings.get(Setting.CLIP_NORM)),
+                settings.get(Setting.EMA_DECAY));
         try {
             plan.layout();
         } catch (ArithmeticException e) {
@@ -96,10 +98,10 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
         return JVM_OVERHEAD + (averagesGradients ? stepLayout().bytes() : 0);
     }
 
-    /** Bytes of the driver's heap: the model before and after a round, what is broadcast, and as many results as can wait for
+    /** Bytes of the driver's heap: the model and its average before and after a round, what is broadcast, and as many results as can wait for
      *  their siblings, beside what Spark itself takes. */
     public long driverHeap() {
-        long model = (long) network.parameterCount() * (1 + moments()), results = (shards / 2 + 2) * floatsToReplica();
+        long model = (long) network.parameterCount() * (1 + moments() + (emaDecay > 0 ? 1 : 0)), results = (shards / 2 + 2) * floatsToReplica();
         return SPARK_HEAP + Float.BYTES * (2 * model + 2 * floatsToReplica() + results + 3 * carriedFloats());
     }
 

@@ -14,7 +14,7 @@ public interface Progress {
 
     /** After every epoch. Both losses are mean nats per token; {@code validation} is NaN where nothing is held out.
      *  @param epoch from 1
-     *  @param model as it is now */
+     *  @param model as it would be saved now */
     void epoch(int epoch, double training, double validation, Model model);
 
     /** Something worth a line: a checkpoint that was skipped, a kernel that was chosen. */

@@ -99,8 +99,10 @@ final class Rounds implements AutoCloseable {
             carried[r.shard] = r.state;
         }
         float[][] model = plan.averagesGradients() ? step(state.model(), mean[0], stretch) : mean;
-        if (!Replica.isFinite(model[0])) throw diverged(state, "the step on the mean of all shards", loss, norm);
-        TrainingState next = new TrainingState(state.round() + 1, model, carried, state.learningRate(), state.loss() + loss, state.tokens() + tokens);
+        float[] average = Averaging.overRounds(state.average(), model[0], plan.emaDecay(), state.round() + 1);
+        if (!Replica.isFinite(average)) throw diverged(state, "the step on the mean of all shards", loss, norm);
+        TrainingState next = new TrainingState(state.round() + 1, model, average, carried, state.learningRate(), state.loss() + loss,
+                state.tokens() + tokens);
         Set<String> kernels = Arrays.stream(results).map(r -> r.kernel).collect(Collectors.toCollection(TreeSet::new));
         if (step != null) kernels.add(step.description());
         return new Outcome(next, loss, tokens, norm, stretch.learningRate(), kernels);

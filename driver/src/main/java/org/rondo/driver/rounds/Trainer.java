@@ -67,7 +67,7 @@ public final class Trainer {
     }
 
     private Model model(Plan plan, TrainingState state, Corpus corpus, Provenance provenance) {
-        return new Model(plan.network(), state.model()[0], corpus.vocabulary(), provenance.facts(state.round()));
+        return new Model(plan.network(), state.average(), corpus.vocabulary(), provenance.facts(state.round()));
     }
 
     private Progress.Round report(Plan plan, Rounds.Outcome outcome, long started) {

@@ -1,6 +1,7 @@
 package org.rondo.driver.rounds;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.rondo.driver.Setting;
@@ -12,22 +13,24 @@ import org.rondo.kernels.Parameters;
  *
  *  @param round   rounds that are done
  *  @param model   parameters, then the optimiser's moments
+ *  @param average what is validated and saved: the parameters' average over rounds, or model[0] itself where there is none
  *  @param carried state of every shard
  *  @param loss    sum over the targets of this epoch so far, in nats
  *  @param tokens  those targets */
-record TrainingState(long round, float[][] model, float[][] carried, LearningRate learningRate, double loss, long tokens) {
+record TrainingState(long round, float[][] model, float[] average, float[][] carried, LearningRate learningRate, double loss, long tokens) {
     private static final String[] NAMES = {"parameters", "first_moment", "second_moment"};
+    private static final String AVERAGE = "average";
 
     static TrainingState initial(Plan plan, Settings settings, LearningRate learningRate) {
         float[][] model = new float[1 + plan.moments()][];
         model[0] = Parameters.initial(plan.network(), settings.get(Setting.SEED), settings.get(Setting.FORGET_BIAS));
         for (int m = 1; m < model.length; m++) model[m] = new float[model[0].length];
-        return new TrainingState(0, model, new float[plan.shards()][0], learningRate, 0, 0);
+        return new TrainingState(0, model, model[0], new float[plan.shards()][0], learningRate, 0, 0);
     }
 
     /** The same at the start of an epoch. */
     TrainingState nextEpoch(LearningRate learningRate) {
-        return new TrainingState(round, model, carried, learningRate, 0, 0);
+        return new TrainingState(round, model, average, carried, learningRate, 0, 0);
     }
 
     /** @param facts what else there is to say of the training; added to */
@@ -36,6 +39,7 @@ record TrainingState(long round, float[][] model, float[][] carried, LearningRat
         facts.put("loss", exact(loss)).put("tokens", tokens).put("shards", carried.length);
         Map<String, float[]> vectors = new LinkedHashMap<>();
         for (int v = 0; v < model.length; v++) vectors.put(NAMES[v], model[v]);
+        if (average != model[0]) vectors.put(AVERAGE, average);
         for (int s = 0; s < carried.length; s++) vectors.put("carried_" + s, carried[s]);
         return new Checkpoint(round, facts, vectors);
     }
@@ -45,10 +49,10 @@ record TrainingState(long round, float[][] model, float[][] carried, LearningRat
         ObjectNode facts = checkpoint.facts();
         float[][] carried = new float[facts.get("shards").asInt()][];
         for (int s = 0; s < carried.length; s++) carried[s] = vectors.get("carried_" + s);
-        float[][] model = new float[vectors.size() - carried.length][];
-        for (int v = 0; v < model.length; v++) model[v] = vectors.get(NAMES[v]);
+        float[][] model = Arrays.stream(NAMES).filter(vectors::containsKey).map(vectors::get).toArray(float[][]::new);
         LearningRate learningRate = new LearningRate(exact(facts, "learningRate"), exact(facts, "best"), facts.get("waited").asInt());
-        return new TrainingState(checkpoint.round(), model, carried, learningRate, exact(facts, "loss"), facts.get("tokens").asLong());
+        return new TrainingState(checkpoint.round(), model, vectors.getOrDefault(AVERAGE, model[0]), carried, learningRate,
+                exact(facts, "loss"), facts.get("tokens").asLong());
     }
 
     /** A double as text that gives back every bit, infinity included, which JSON's numbers do not know. */

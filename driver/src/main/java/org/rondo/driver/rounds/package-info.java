@@ -7,6 +7,7 @@
  * <p>Two ways to average. {@code gradients}: after every window, one step of the optimiser on the mean gradient of all
  * replicas, taken on the driver; the same as one replica with all streams. {@code parameters}: every replica takes
  * windowsPerRound steps of its own, then parameters and the optimiser's moments become the mean over the replicas. Both means
- * are weighted by tokens, and both start every replica of a round from the same model.
+ * are weighted by tokens, and both start every replica of a round from the same model. With {@code emaDecay} the model that is
+ * validated and saved is a mean over rounds as well; no round starts from that.
  */
 package org.rondo.driver.rounds;

@@ -2,6 +2,7 @@ package org.rondo.driver.rounds;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.util.ArrayList;
@@ -53,6 +54,30 @@ class AveragingTest {
 
     @Test void aReplicaWithoutTokensHasNoSay() {
         assertArrayEquals(new float[] {3}, mean(List.of(result(0, 0, new float[] {Float.NaN}), result(1, 5, new float[] {3}))));
+    }
+
+    /** decay 0.5: (4 + 0.5 * 1) / 1.5 and (10 + 0.5 * 4 + 0.25 * 1) / 1.75. */
+    @Test void theAverageOverRoundsIsAsWorkedByHand() {
+        float[][] parameters = {{1, -2}, {4, -8}, {10, -20}};
+        float[] average = {Float.NaN, Float.POSITIVE_INFINITY}, expected = {1, 3, 7};
+        for (int round = 1; round <= 3; round++) {
+            average = Averaging.overRounds(average, parameters[round - 1], 0.5, round);
+            // three roundings a round, of numbers up to 10 and their share
+            assertEquals(expected[round - 1], average[0], round * 3 * 10 * 0x1p-24, "round " + round);
+            assertEquals(-2 * expected[round - 1], average[1], round * 3 * 20 * 0x1p-24, "round " + round);
+        }
+    }
+
+    @Test void whereThereIsNothingToAverageTheParametersAreTheAverage() {
+        float[] parameters = {1, 2};
+        assertSame(parameters, Averaging.overRounds(new float[2], parameters, 0.9, 1));
+        assertSame(parameters, Averaging.overRounds(new float[2], parameters, 0, 1000));
+    }
+
+    @Test void aModelThatStaysIsItsOwnAverage() {
+        float[] average = random(1, 30);
+        for (int round = 2; round < 50; round++) average = Averaging.overRounds(average, random(1, 30), 0.99, round);
+        assertArrayEquals(random(1, 30), average);
     }
 
     @Test void aMissingShardIsAnError() {

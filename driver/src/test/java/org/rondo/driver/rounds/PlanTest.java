@@ -34,6 +34,14 @@ class PlanTest {
         assertEquals(1020, plan.floatsToReplica());
     }
 
+    /** The average before and after a round; replicas see nothing of it. */
+    @Test void anAverageOverRoundsTakesRoomInTheDriverAlone() {
+        Plan plan = Plan.of(SETTINGS, 20, 32_001), averaged = Plan.of(SETTINGS.with(org.rondo.driver.Setting.EMA_DECAY, "0.9"), 20, 32_001);
+        assertEquals(plan.driverHeap() + 2 * 4 * 1020, averaged.driverHeap());
+        assertEquals(plan.bytesPerRound(2), averaged.bytesPerRound(2));
+        assertEquals(plan.bytesPerTask(), averaged.bytesPerTask());
+    }
+
     @Test void moreWindowsThanCanBeCountedAreRefused() {
         Settings settings = SETTINGS.with(org.rondo.driver.Setting.EPOCHS, 1_000_000);
         String message = assertThrows(BadInput.class, () -> Plan.of(settings, 20, 2_000_000_001L)).getMessage();

@@ -28,6 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
+import org.rondo.driver.scoring.Evaluation;
 
 /** The invariants of training, on real local Spark: the model is a function of data, plan and seed. */
 class TrainerTest {
@@ -60,11 +61,12 @@ class TrainerTest {
         assertArrayEquals(expected, bytes("other"));
     }
 
-    /** All that a checkpoint has to hold is in use: both moments, dropout's window numbers, and a learning rate that has decayed. */
+    /** All that a checkpoint has to hold is in use: both moments, the average over rounds, dropout's window numbers,
+     *  and a learning rate that has decayed. */
     @ParameterizedTest @ValueSource(strings = {"gradients", "parameters"})
     void aTrainingThatIsStoppedGoesOnToTheSameBits(String averaging) throws IOException {
         String[] all = {"averaging", averaging, "optimizer", "adam", "learningRate", "0.5", "dropout", "0.2", "decay", "epoch",
-                "decayFactor", "0.3", "epochs", "4"};
+                "decayFactor", "0.3", "epochs", "4", "emaDecay", "0.9"};
         byte[] undisturbed = train("local[2]", "whole", all);
         List<String> heard = new ArrayList<>();
         Set<Double> rates = new TreeSet<>();
@@ -104,6 +106,40 @@ class TrainerTest {
         }
         assertArrayEquals(undisturbed, train("local[1]", "stopped", all));
         assertTrue(epochs("whole").contains("trainingLoss"));
+    }
+
+    /** With one round an epoch, models of 1, 2 and 3 epochs are those after rounds 1, 2 and 3; with decay 0.5 they count 1 : 2 : 4. */
+    @Test void theModelIsTheAverageOverRoundsAndTrainingGoesOnWithout() throws IOException {
+        String validation = Files.writeString(dir.resolve("validation.txt"), Files.readString(text).substring(0, 1000)).toString();
+        String[] all = {"averaging", "parameters", "windowsPerRound", "1000", "validation", validation, "epochs", "3", "emaDecay", "0.5"};
+        float[][] w = new float[4][];
+        for (int epochs = 1; epochs <= 3; epochs++)
+            w[epochs] = model("local[2]", "raw" + epochs, "averaging", "parameters", "windowsPerRound", "1000", "validation", validation, "epochs", "" + epochs).parameters();
+        List<Double> losses = new ArrayList<>();
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
+            Model model = new Trainer(sc, settings("averaged", all), new Silent() {
+                @Override public void epoch(int epoch, double training, double validationLoss, Model model) {
+                    losses.add(validationLoss);
+                    if (epoch == 2) assertMean(new float[][] {w[1], w[2]}, new double[] {1 / 3.0, 2 / 3.0}, model.parameters());
+                }
+            }).train();
+            assertMean(new float[][] {w[1], w[2], w[3]}, new double[] {1 / 7.0, 2 / 7.0, 4 / 7.0}, model.parameters());
+            Model saved = Model.load(dir.resolve("averaged").toString(), sc.hadoopConfiguration());
+            assertArrayEquals(model.parameters(), saved.parameters());
+            assertEquals(Evaluation.of(sc, saved, validation, settings("averaged", all)).nats(), losses.get(2));
+        }
+    }
+
+    /** Two rounds, each of three roundings of numbers below 4 and of a share. */
+    private static void assertMean(float[][] vectors, double[] weights, float[] mean) {
+        float furthest = 0;
+        for (int i = 0; i < mean.length; i++) {
+            double expected = 0;
+            for (int v = 0; v < vectors.length; v++) expected += weights[v] * vectors[v][i];
+            assertEquals(expected, mean[i], 2 * 4 * 4 * 0x1p-24);
+            furthest = Math.max(furthest, Math.abs(mean[i] - vectors[vectors.length - 1][i]));
+        }
+        assertTrue(furthest > 0.01, "the mean is the last model");
     }
 
     @Test void aMeanGradientIsThatOfOneReplicaWithAllStreams() throws IOException {
