@@ -48,10 +48,11 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Boolean> NESTEROV = flag("nesterov", "momentum is Nesterov's");
     public static final Setting<Double> WEIGHT_DECAY = decimal("weightDecay", "0", 0, 1, "of adamw: the share of a weight, times the learning rate, taken off at every step");
     public static final Setting<Double> LEARNING_RATE = decimal("learningRate", "0.002", 1e-12, 1e30, "step size at the start");
-    public static final Setting<String> DECAY = choice("decay", "none", "when the learning rate is multiplied by decayFactor: every epoch after decayAfter, or when validation does not improve (plateau); cosine: it falls to 0 with the epochs along a cosine", "none", "epoch", "plateau", "cosine");
-    public static final Setting<Integer> WARM_UP = integer("warmUp", 0, 0, 1_000_000_000, "rounds in which the learning rate rises linearly to its value");
+    public static final Setting<String> DECAY = choice("decay", "none", "how the learning rate falls; epoch: by decayFactor every decayEvery epochs, first after decayAfter; plateau: by decayFactor when validation has not improved for more than decayAfter epochs; cosine: to 0 with the epochs, along a cosine", "none", "epoch", "plateau", "cosine");
+    public static final Setting<Integer> WARM_UP = integer("warmUp", 0, 0, 1_000_000_000, "rounds in which the learning rate rises linearly to what decay makes of it");
     public static final Setting<Double> DECAY_FACTOR = decimal("decayFactor", "0.5", 1e-6, 1, "what the learning rate is multiplied by");
-    public static final Setting<Integer> DECAY_AFTER = integer("decayAfter", 0, 0, 1_000_000, "epochs before the first decay (decay=epoch), or without improvement before one (decay=plateau)");
+    public static final Setting<Integer> DECAY_AFTER = integer("decayAfter", 0, 0, 1_000_000, "epochs before the first decay (decay=epoch), or without improvement that are let pass (decay=plateau)");
+    public static final Setting<Integer> DECAY_EVERY = integer("decayEvery", 1, 1, 1_000_000, "epochs between decays (decay=epoch)");
     public static final Setting<Double> CLIP_NORM = decimal("clipNorm", "1", 0, 1e9, "largest global norm of the gradient, 0 for no limit");
     public static final Setting<Double> EMA_DECAY = decimal("emaDecay", "0", 0, 0.9999, "of an exponential moving average of the weights, taken after every round: what is validated and saved, while training goes on from the weights themselves; 0 for none");
     public static final Setting<Long> SEED = new Setting<>("seed", "1", "an integer", "of everything random", s -> Long.valueOf(s.strip())).listed();

@@ -1,5 +1,8 @@
 package org.rondo.jobs;
 
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.Setting;
@@ -27,8 +30,16 @@ final class Train {
 
     /** Says which of the given settings the others make useless. */
     static void warn(Settings settings, Console console) {
-        if (settings.has(Setting.WINDOWS_PER_ROUND) && !settings.get(Setting.AVERAGING).equals("parameters"))
-            console.err().println("windowsPerRound is given, but has no effect without --averaging parameters: gradients are averaged every window");
+        Map<Setting<?>, String> without = new LinkedHashMap<>();
+        if (!settings.get(Setting.AVERAGING).equals("parameters"))
+            without.put(Setting.WINDOWS_PER_ROUND, "--averaging parameters: gradients are averaged every window");
+        String decay = settings.get(Setting.DECAY);
+        if (!decay.equals("epoch")) without.put(Setting.DECAY_EVERY, "--decay epoch");
+        if (!decay.equals("epoch") && !decay.equals("plateau"))
+            for (Setting<?> setting : List.of(Setting.DECAY_FACTOR, Setting.DECAY_AFTER)) without.put(setting, "--decay epoch or plateau");
+        without.forEach((setting, needed) -> {
+            if (settings.has(setting)) console.err().println(setting.key() + " is given, but has no effect without " + needed);
+        });
     }
 
     /** As one word of a shell. */

@@ -162,6 +162,11 @@ class RondoTest {
         Files.writeString(folder.resolve("unknown"), "THE QUICK BROWN FOX\n".repeat(20));
         assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/lower" + SMALL), err());
         assertEquals(Rondo.DONE, run("evaluate --input DIR/text --model DIR/lower"), err());
+        run("plan --input DIR/text --decayFactor 0.3 --decayAfter 2 --decayEvery 2 --decay cosine" + SMALL);
+        assertEquals(List.of("decayEvery is given, but has no effect without --decay epoch", "decayFactor is given, but has no effect without --decay epoch or plateau",
+                "decayAfter is given, but has no effect without --decay epoch or plateau"), err().lines().toList());
+        run("plan --input DIR/text --decayFactor 0.3 --decayAfter 2 --decay plateau" + SMALL);
+        assertEquals("", err());
         assertEquals("", err());
         assertEquals(Rondo.DONE, run("evaluate --input DIR/unknown --model DIR/lower"), err());
         assertTrue(err().contains("unknown to the model") && err().contains("too small"), err());

@@ -34,6 +34,7 @@ final class Provenance {
     Provenance(JavaSparkContext sc, Settings settings, Plan plan, Corpus corpus) {
         identity = new TreeMap<>(settings.all());
         FREE.forEach(setting -> identity.remove(setting.key()));
+        if (settings.get(Setting.DECAY).equals("cosine")) identity.put(Setting.EPOCHS.key(), settings.get(Setting.EPOCHS).toString());     // it bends every epoch's rate
         identity.put("vocabulary", corpus.vocabulary().checksum());
         identity.put("text", corpus.training().checksum());
         identity.put("validation text", corpus.validation() == null ? "none" : corpus.validation().checksum());

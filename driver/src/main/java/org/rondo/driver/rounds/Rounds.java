@@ -66,7 +66,8 @@ final class Rounds implements AutoCloseable {
     Outcome next(TrainingState state) {
         int first = (int) (state.round() % plan.roundsPerEpoch()) * plan.windowsPerRound();
         Stretch stretch = new Stretch((int) (state.round() / plan.roundsPerEpoch()), first,
-                Math.min(plan.windowsPerRound(), plan.windowsPerEpoch() - first), plan.windowsPerEpoch(), learningRate(state), seed);
+                Math.min(plan.windowsPerRound(), plan.windowsPerEpoch() - first), plan.windowsPerEpoch(),
+                state.learningRate().at(state.round(), warmUp), seed);
         sc.setJobDescription("round " + state.round() + ": train " + plan.shards() + " replicas");
         Averaging averaging = new Averaging(plan.shards());
         Result[] results = new Result[plan.shards()];
@@ -80,11 +81,6 @@ final class Rounds implements AutoCloseable {
             start.destroy();
         }
         return outcome(state, stretch, averaging.mean(), results);
-    }
-
-    /** Rises linearly in the first rounds. */
-    private double learningRate(TrainingState state) {
-        return state.learningRate().current() * Math.min(1, (state.round() + 1.0) / Math.max(1, warmUp));
     }
 
     private Outcome outcome(TrainingState state, Stretch stretch, float[][] mean, Result[] results) {

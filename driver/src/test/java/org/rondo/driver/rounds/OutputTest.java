@@ -24,6 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Settings;
+import org.rondo.driver.checkpoints.Checkpoint;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Corpus;
 import org.rondo.driver.corpus.Vocabulary;
@@ -115,6 +116,21 @@ class OutputTest {
     private List<Long> due(Plan plan, String every) {
         Output output = open("checkpointEvery", every);
         return LongStream.rangeClosed(1, plan.rounds()).filter(round -> output.isDue(plan, round)).boxed().toList();
+    }
+
+    /** Its rates depend on where it ends; elsewhere more epochs are the same training, for longer. */
+    @Test void onlyACosineIsBoundToItsEpochs() throws IOException {
+        assertEquals(Map.of(), differencesWithMoreEpochs("none"));
+        assertEquals(Map.of(), differencesWithMoreEpochs("plateau"));
+        assertEquals(Map.of("epochs", "3 there, 5 here"), differencesWithMoreEpochs("cosine"));
+    }
+
+    private Map<String, String> differencesWithMoreEpochs(String decay) {
+        try (Corpus corpus = Corpus.read(sc, settings())) {
+            Checkpoint three = TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true))
+                    .toCheckpoint(new Provenance(sc, settings("decay", decay), plan(), corpus).checkpointFacts());
+            return new Provenance(sc, settings("decay", decay, "epochs", "5"), plan(), corpus).differences(three);
+        }
     }
 
     @Test void damagedCheckpointsAreDroppedOnlyIfAsked() throws IOException {

@@ -91,6 +91,26 @@ class TrainerTest {
         assertTrue(rates.size() > 1, "the learning rate never decayed before a stop: " + rates);
     }
 
+    /** Steps too small to change a weight: validation stays as it is after the first epoch, and the rate halves after every second
+     *  that brings nothing. Stopped in the epochs 3, when one was waited for, and 5. */
+    @Test void aPlateauIsWaitedForOverAResume() {
+        List<Double> rates = new ArrayList<>();
+        for (int stop : new int[] {3, 5, 1000}) {
+            try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
+                Trainer trainer = new Trainer(sc, settings("plateau", "averaging", "parameters", "windowsPerRound", "1000", "learningRate", "1", "clipNorm", "1e-12",
+                        "decay", "plateau", "decayAfter", "1", "epochs", "7"), new Silent() {
+                    @Override public void round(Round round) {
+                        if (round.epoch() == stop) throw new Stop();
+                        rates.add(round.learningRate());
+                    }
+                });
+                if (stop == 1000) trainer.train();
+                else assertThrows(Stop.class, trainer::train);
+            }
+        }
+        assertEquals(List.of(1.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25), rates);
+    }
+
     @ParameterizedTest @CsvSource({"rnn, sgd, 0", "relu, sgd, 0.9", "peephole, adam, 0", "lstm, adamw, 0"})
     void everyCellAndOptimiserTrainsAndResumes(String cell, String optimizer, String momentum) throws IOException {
         String[] all = {"cell", cell, "optimizer", optimizer, "momentum", momentum, "nesterov", momentum.equals("0") ? "false" : "true", "learningRate", "0.01",
