@@ -96,6 +96,7 @@ class RondoTest {
         assertEquals("", out());
         assertEquals("mine", Files.readString(folder.resolve("full/letter")));
         assertEquals("mine", Files.readString(folder.resolve("file")));
+        assertFalse(Files.exists(folder.resolve("model-of-bad-input")), "an empty directory is left");
     }
 
     @ParameterizedTest

@@ -2,6 +2,8 @@ package org.rondo.driver.rounds;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
@@ -16,8 +18,9 @@ import org.rondo.driver.checkpoints.Checkpoints;
 import org.rondo.driver.checkpoints.Model;
 
 /** The output directory of a training: checkpoints while it runs, the model once it is done. Nothing of an earlier model is
- *  touched before the new one is there to be written, and only with {@code overwrite}. */
-final class Output {
+ *  touched before the new one is there to be written, and only with {@code overwrite}. Directories that were made and stayed
+ *  empty, because training was refused or failed before its first checkpoint, go when this is closed. */
+final class Output implements AutoCloseable {
     private static final String CHECKPOINTS = "checkpoints";
 
     private final Path directory;
@@ -26,6 +29,8 @@ final class Output {
     private final Checkpoints checkpoints;
     private final Settings settings;
     private final Progress progress;
+    /** From the inmost outwards. */
+    private final List<Path> made = new ArrayList<>();
 
     private Output(Path directory, Configuration conf, Settings settings, Progress progress) throws IOException {
         this.fs = directory.getFileSystem(conf);
@@ -43,11 +48,17 @@ final class Output {
         try {
             Output output = new Output(new Path(given), sc.hadoopConfiguration(), settings, progress);
             output.check();
-            if (!output.fs.mkdirs(output.checkpoints.directory())) throw new IOException("directory " + output.checkpoints.directory() + " cannot be made");
+            output.make();
             return output;
         } catch (IOException | UncheckedIOException | IllegalArgumentException e) {
             throw new BadInput("cannot write to output '" + given + "': " + e.getMessage() + "; check path and permissions, or set --output to another directory", e);
         }
+    }
+
+    private void make() throws IOException {
+        Path inmost = checkpoints.directory();
+        for (Path missing = inmost; missing != null && !fs.exists(missing); missing = missing.getParent()) made.add(missing);
+        if (!fs.mkdirs(inmost)) throw new IOException("directory " + inmost + " cannot be made");
     }
 
     private void check() throws IOException {
@@ -105,6 +116,15 @@ final class Output {
     Model finish(Model model) {
         model.save(directory, conf);
         checkpoints.delete();
+        made.clear();
         return model;
+    }
+
+    @Override public void close() {
+        try {
+            for (Path own : made) if (fs.exists(own) && fs.listStatus(own).length == 0) fs.delete(own, false);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot delete the empty directories of " + directory + ": " + e.getMessage(), e);
+        }
     }
 }

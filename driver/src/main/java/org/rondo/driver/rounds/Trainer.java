@@ -28,8 +28,7 @@ public final class Trainer {
      *  @throws org.rondo.driver.BadInput if the data or the output directory cannot be used, or training diverges */
     public Model train() {
         if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));       // before the text is read, and not once a task
-        Output output = Output.open(sc, settings, progress);
-        try (Corpus corpus = Corpus.read(sc, settings)) {
+        try (Output output = Output.open(sc, settings, progress); Corpus corpus = Corpus.read(sc, settings)) {
             Plan plan = Plan.of(settings, corpus.vocabulary().size(), corpus.training().count());
             Provenance provenance = new Provenance(sc, settings, plan, corpus);
             LearningRate rate = LearningRate.start(settings, corpus.validation() != null);

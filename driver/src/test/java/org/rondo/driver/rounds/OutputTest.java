@@ -54,6 +54,22 @@ class OutputTest {
         open();
     }
 
+    @Test void whatWasMadeAndStayedEmptyGoes() throws IOException {
+        Path parents = temp.resolve("not/yet");
+        dir = parents.resolve("there");
+        open().close();
+        assertFalse(Files.exists(temp.resolve("not")));
+
+        Files.createDirectories(parents);
+        open().close();
+        assertTrue(Files.exists(parents) && !Files.exists(dir), "what was there before stays");
+
+        Output written = open();
+        written.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(new ObjectMapper().createObjectNode()));
+        written.close();
+        assertTrue(Files.exists(dir.resolve("checkpoints/round-00000000/commit.json")));
+    }
+
     @Test void aFolderNamedCheckpointsIsNotOursByItsName() throws IOException {
         Path weights = write("checkpoints/epoch-1/weights.bin"), notes = write("checkpoints/notes.txt");
         String expected = "output directory file:" + dir + " exists and holds neither a model nor checkpoints of Rondo; "
