@@ -8,6 +8,7 @@ import org.apache.spark.deploy.SparkHadoopUtil;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
+import org.rondo.driver.Storage;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.scoring.Sampler;
 
@@ -32,7 +33,7 @@ final class Generate {
     private static boolean isFile(String path, Configuration hadoop) {
         try {
             Path file = new Path(path);
-            return file.getFileSystem(hadoop).getFileStatus(file).isFile();
+            return Storage.of(file, hadoop).getFileStatus(file).isFile();
         } catch (IOException | IllegalArgumentException unreadable) {
             return false;                                   // loading says why
         }

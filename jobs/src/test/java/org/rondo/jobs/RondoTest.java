@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.apache.hadoop.util.VersionInfo;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkException;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -83,7 +84,11 @@ class RondoTest {
                 arguments("evaluate --input DIR/text --model DIR/nowhere", "nowhere"),
                 arguments("generate --model DIR/full", "full"),
                 arguments("generate --model DIR/file", "which is a file"),
-                arguments("plan --input DIR/short --validation 0", "shards"));
+                arguments("plan --input DIR/short --validation 0", "shards"),
+                arguments("plan --input s3a://bucket/text", "--packages org.apache.hadoop:hadoop-aws:" + VersionInfo.getVersion()),
+                arguments("train --input DIR/text --output abfss://box@account/model", "--packages org.apache.hadoop:hadoop-azure:"),
+                arguments("generate --model s3a://bucket/model", "hadoop-aws"),
+                arguments("plan --input nowhere://x/text", "No FileSystem for scheme \"nowhere\""));
     }
 
     @ParameterizedTest @MethodSource("badInput")
@@ -157,17 +162,17 @@ class RondoTest {
         assertTrue(err().contains("windowsPerRound is given, but has no effect"), err());
         run("plan --input DIR/text --windowsPerRound 3 --averaging parameters" + SMALL);
         assertEquals("", err());
+        run("plan --input DIR/text --decayFactor 0.3 --decayAfter 2 --decayEvery 2 --decay cosine" + SMALL);
+        assertEquals(List.of("decayEvery is given, but has no effect without --decay epoch", "decayFactor is given, but has no effect without --decay epoch or plateau",
+                "decayAfter is given, but has no effect without --decay epoch or plateau"), err().lines().toList());
+        run("plan --input DIR/text --decayFactor 0.3 --decayAfter 2 --decay plateau" + SMALL);
+        assertEquals("", err());
     }
 
     @Test void unknownTokensAreSaidToHideSomething() throws IOException {
         Files.writeString(folder.resolve("unknown"), "THE QUICK BROWN FOX\n".repeat(20));
         assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/lower" + SMALL), err());
         assertEquals(Rondo.DONE, run("evaluate --input DIR/text --model DIR/lower"), err());
-        run("plan --input DIR/text --decayFactor 0.3 --decayAfter 2 --decayEvery 2 --decay cosine" + SMALL);
-        assertEquals(List.of("decayEvery is given, but has no effect without --decay epoch", "decayFactor is given, but has no effect without --decay epoch or plateau",
-                "decayAfter is given, but has no effect without --decay epoch or plateau"), err().lines().toList());
-        run("plan --input DIR/text --decayFactor 0.3 --decayAfter 2 --decay plateau" + SMALL);
-        assertEquals("", err());
         assertEquals("", err());
         assertEquals(Rondo.DONE, run("evaluate --input DIR/unknown --model DIR/lower"), err());
         assertTrue(err().contains("unknown to the model") && err().contains("too small"), err());

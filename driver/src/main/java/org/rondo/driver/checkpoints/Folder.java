@@ -19,6 +19,7 @@ import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.StreamCapabilities;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.Storage;
 
 /** A directory whose files are written through to the disk and read against a seal. */
 final class Folder {
@@ -39,7 +40,7 @@ final class Folder {
     }
 
     Folder(Path path, Configuration conf) throws IOException {
-        FileSystem given = path.getFileSystem(conf);
+        FileSystem given = Storage.of(path, conf);
         // Hadoop's checksummed local files cannot be synced, and leave .crc files behind; the seals do what those are for.
         this.fs = given instanceof LocalFileSystem local ? local.getRawFileSystem() : given;
         this.path = fs.makeQualified(path);

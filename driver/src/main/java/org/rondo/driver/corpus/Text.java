@@ -32,6 +32,7 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.util.CollectionAccumulator;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.Storage;
 import scala.Tuple2;
 
 /** Text on any Hadoop file system: by definition its lines, each ended by '\n', in the order (path, offset). Lines are read
@@ -67,7 +68,7 @@ public final class Text {
             Configuration conf = job.getConfiguration();
             conf.unset("textinputformat.record.delimiter");                      // would change what a line is
             conf.unset("mapreduce.input.linerecordreader.line.maxlength");       // would drop longer lines without a word
-            Path qualified = new Path(path).getFileSystem(conf).makeQualified(new Path(path));
+            Path qualified = Storage.of(new Path(path), conf).makeQualified(new Path(path));
             FileInputFormat.setInputPaths(job, glob(qualified, path, conf));
             FileInputFormat.setInputDirRecursive(job, true);
             var splits = (JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text>) sc.newAPIHadoopRDD(conf,
@@ -108,7 +109,7 @@ public final class Text {
     }
 
     private static Path glob(Path path, String given, Configuration conf) throws IOException {
-        FileSystem fs = path.getFileSystem(conf);
+        FileSystem fs = Storage.of(path, conf);
         if (fs.exists(path)) return new Path(path.toString().replaceAll("[*?\\[\\]{}\\\\]", "\\\\$0"));     // a name, and no glob
         FileStatus[] matches = fs.globStatus(path);
         if (matches == null) throw new BadInput("there is no " + path + " (given as '" + given + "'), expected a file, a folder or a glob; check the path");

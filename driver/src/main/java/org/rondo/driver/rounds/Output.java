@@ -13,6 +13,7 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
+import org.rondo.driver.Storage;
 import org.rondo.driver.checkpoints.Checkpoint;
 import org.rondo.driver.checkpoints.Checkpoints;
 import org.rondo.driver.checkpoints.Model;
@@ -33,7 +34,7 @@ final class Output implements AutoCloseable {
     private final List<Path> made = new ArrayList<>();
 
     private Output(Path directory, Configuration conf, Settings settings, Progress progress) throws IOException {
-        this.fs = directory.getFileSystem(conf);
+        this.fs = Storage.of(directory, conf);
         this.directory = fs.makeQualified(directory);
         this.conf = conf;
         this.checkpoints = new Checkpoints(new Path(this.directory, CHECKPOINTS), conf, settings.get(Setting.KEEP_CHECKPOINTS));
