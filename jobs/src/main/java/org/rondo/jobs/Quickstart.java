@@ -48,7 +48,7 @@ final class Quickstart {
         console.out().print("next:\n  bin/rondo generate --model " + Train.shell(model.toString()) + " --length 300 --temperature 0.6 --prompt 'a small'\n"
                 + "  bin/rondo evaluate --model " + Train.shell(model.toString()) + " --input YOUR_TEXT\n"
                 + "  bin/rondo train --input YOUR_TEXT --output models/mine\n");
-        console.out().println("model=" + model + " bits_per_character=" + Units.decimals(Units.bits(report.validation()), 3)
+        console.out().println("model=" + Train.shell(model.toString()) + " bits_per_character=" + Units.decimals(Units.bits(report.validation()), 3)
                 + " tokens_per_second=" + Math.round(report.tokensPerSecond()));
     }
 

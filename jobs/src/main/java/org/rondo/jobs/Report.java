@@ -8,6 +8,8 @@ import org.rondo.driver.rounds.Progress;
 class Report implements Progress, AutoCloseable {
     /** Of the running means: 1 - 1/20, so about the last 20 rounds. */
     private static final double KEEP = 0.95;
+    /** A training loss this many times that of a uniform guess is none that learning passes through: an untrained network has about 1. */
+    private static final double ABSURD = 2;
 
     private final Console console;
     private final String unit;
@@ -15,7 +17,7 @@ class Report implements Progress, AutoCloseable {
     private Plan plan;
     private Display display;
     private double recentLoss, recentTokens, recentSeconds, weight;
-    private double training = Double.NaN, validation = Double.NaN, best = Double.NaN, tokens, seconds;
+    private double training = Double.NaN, validation = Double.NaN, best = Double.NaN, tokens, seconds, learningRate;
     private int epoch, bestEpoch, epochs;
     private boolean trained;
 
@@ -41,6 +43,7 @@ class Report implements Progress, AutoCloseable {
         recentSeconds = KEEP * recentSeconds + round.seconds();
         tokens += round.tokens();
         seconds += round.seconds();
+        learningRate = round.learningRate();
         display.step(round.number() + 1, "epoch " + round.epoch() + "/" + plan.epochs() + "  loss " + Units.decimals(recentLoss / weight, 3) + "  "
                 + Units.count(recentTokens / recentSeconds) + " tokens/s  lr " + Units.significant(round.learningRate()));
     }
@@ -57,6 +60,10 @@ class Report implements Progress, AutoCloseable {
         }
         note("epoch " + epoch + "/" + plan.epochs() + " after " + Units.duration(elapsed()) + ": training "
                 + (Double.isNaN(validation) ? loss(training) : Units.decimals(training, 4) + ", validation " + loss(validation)));
+        double guess = Math.log(plan.network().vocab());
+        if (training > ABSURD * guess)
+            note("that training loss is " + Units.decimals(training / guess, 1) + " times the " + Units.decimals(guess, 4) + " of a uniform guess: training diverges; "
+                    + "stop it, and start again with a lower --learningRate (now " + Units.significant(learningRate) + ")");
     }
 
     @Override public void note(String message) {

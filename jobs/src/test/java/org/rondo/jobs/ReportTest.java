@@ -85,6 +85,20 @@ class ReportTest {
         assertFalse(report.summary("m").contains("bits per character"), "words have no bits per character");
     }
 
+    /** Of 5 tokens a uniform guess has log 5 = 1.6094. */
+    @Test void aLossFarAboveAGuessNamesTheLearningRate() {
+        Report report = new Report(new Console(err, err, 0), "character");
+        report.begin(plan(), 0);
+        report.round(new Progress.Round(9, 1, 3.2, 1.0, 0.1, 100, 0.1));
+        report.epoch(1, 3.2, 1.0, null);
+        assertFalse(lines().stream().anyMatch(line -> line.contains("diverges")), lines().toString());
+        report.round(new Progress.Round(19, 2, 1e10, 1.0, 0.25, 100, 0.1));
+        report.epoch(2, 16.094, 1.0, null);
+        report.close();
+        String last = lines().get(lines().size() - 1);
+        assertTrue(last.contains("10.0 times the 1.6094") && last.contains("--learningRate (now 0.25)"), last);
+    }
+
     @Test void theSummarySaysThatTheModelIsAnAverage() {
         assertFalse(train(new Console(err, err, 0)).summary("m").contains("averaged"));
         Report report = new Report(new Console(err, err, 0), "character");
