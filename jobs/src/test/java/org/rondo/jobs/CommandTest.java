@@ -46,6 +46,8 @@ class CommandTest {
             evaluate --mdel x         | the nearest is --model
             train --hidden 3 extra    | unexpected argument 'extra'
             train --hidden            | --hidden
+            train --hidden --layers 2 | Expected parameter for option '--hidden' but found '--layers'
+            generate --prompt=--seed  | Expected parameter for option '--prompt' but found '--seed'
             train --hidden 3 --layers 2 --hidden 4 | --hidden is given twice
             train --seed 3 --debug --debug=true | --debug is given twice
             train --seed 3 --seed=3   | --seed is given twice""")
