@@ -1,0 +1,57 @@
+package org.rondo.kernels.bench;
+
+import java.util.Locale;
+import java.util.stream.DoubleStream;
+import org.rondo.kernels.NativeLibrary;
+
+/** How fast a kernel is at a shape, on one core.
+ *  @param tokensPerSecond median over repetitions
+ *  @param fmaPeak         GFLOP/s of multiply-adds on registers alone: what the core can do at most. Measured right before and right
+ *                         after, because other work on the machine moves both; the higher one counts */
+public record Measurement(Shape shape, String isa, double tokensPerSecond, double fmaPeak) {
+    public static final String HEADER = "shape\tisa\ttokens_per_s\tgflops\tfma_peak_gflops\tshare_of_peak";
+
+    private static final int REPETITIONS = 15, LEAST_REPETITIONS = 3;
+    private static final int PEAK_REPETITIONS = 10, PEAK_ITERATIONS = 1_000_000;
+
+    /** Takes about {@code seconds} of processor time, and as long as {@value #LEAST_REPETITIONS} repetitions take.
+     *  @param isa one of {@link NativeLibrary#instructionSets()}
+     *  @throws IllegalStateException if the kernel does not do its work */
+    public static Measurement of(Shape shape, String isa, double seconds) {
+        double before = fmaPeak(isa);
+        try (RondoSteps work = new RondoSteps(shape, isa)) {
+            double firstLoss = work.step();
+            int steps = work.within(seconds / REPETITIONS);
+            DoubleStream.Builder repetitions = DoubleStream.builder();
+            double spent = 0;
+            for (int i = 0; i < LEAST_REPETITIONS || spent < seconds; i++) {
+                double ofStep = work.seconds(steps);
+                repetitions.add(ofStep);
+                spent += ofStep * steps;
+            }
+            double lastLoss = work.step();
+            if (!(lastLoss < firstLoss))
+                throw new IllegalStateException("kernel " + isa + " does not learn at " + shape.label() + ": the loss of its window is " + firstLoss
+                        + ", and " + lastLoss + " after training on it; its speed means nothing. This is a bug in Rondo: report it");
+            return new Measurement(shape, isa, shape.tokens() / Steps.median(repetitions.build().toArray()), Math.max(before, fmaPeak(isa)));
+        }
+    }
+
+    public double gflops() {
+        return tokensPerSecond * shape.flops() * 1e-9;
+    }
+
+    /** One line, in the columns of {@link #HEADER}. */
+    public String line() {
+        return String.format(Locale.ROOT, "%s\t%s\t%.0f\t%.1f\t%.1f\t%.3f", shape.label(), isa, tokensPerSecond, gflops(), fmaPeak, gflops() / fmaPeak);
+    }
+
+    private static double fmaPeak(String isa) {
+        double best = 0;
+        for (int i = 0; i < PEAK_REPETITIONS; i++) {
+            long start = Steps.nanos();
+            best = Math.max(best, NativeLibrary.fmaPeak(isa, PEAK_ITERATIONS) / (Steps.nanos() - start));
+        }
+        return best;
+    }
+}
