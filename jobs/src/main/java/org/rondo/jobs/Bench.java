@@ -23,7 +23,7 @@ final class Bench {
 
     /** Training steps a second, a line for every shape and instruction set, as they are measured. */
     @CommandLine.Command(name = "kernels", sortOptions = false, customSynopsis = "rondo bench kernels [--key value ...]",
-            description = "Prints tokens a second of the training step on one core, and their share of what the core can do at most.")
+            description = "Prints tokens a second of the training step on one core, and the share of the core's peak that its matrix products reach.")
     static final class Kernels implements Work {
         private static final int USUAL_SECONDS = 5;
         private static final double LEAST_SECONDS = 0.001, MOST_SECONDS = 3600;
@@ -36,6 +36,9 @@ final class Bench {
         @Option(names = "--isa", split = ",", paramLabel = "avx512,...", hideParamSyntax = true,
                 description = "instruction sets, or all (default: the best this machine has)")
         private List<String> isa = List.of();
+        @Option(names = "--scoring", arity = "0..1", fallbackValue = "true", paramLabel = "true|false",
+                description = "forward only, from ids to the probabilities of every token, 64 sequences at a time; of S2, S3 and S4")
+        private boolean scoring;
         @Option(names = "--debug", arity = "0..1", fallbackValue = "true", paramLabel = "true|false", description = "print the stack trace of bad input too")
         private boolean debug;
 
@@ -47,7 +50,7 @@ final class Bench {
             if (!(seconds >= LEAST_SECONDS && seconds <= MOST_SECONDS))
                 throw new BadInput("seconds is " + seconds + ", expected a number from " + LEAST_SECONDS + " to " + MOST_SECONDS + "; set --seconds");
             List<String> isas = instructionSets();
-            List<Shape> measured = shapes(Shape.TRAINING);
+            List<Shape> measured = shapes(scoring ? Shape.SCORING : Shape.TRAINING);
             console.out().println(Measurement.HEADER);
             for (Shape shape : measured)
                 for (String one : isas) console.out().println(Measurement.of(shape, one, seconds).line());

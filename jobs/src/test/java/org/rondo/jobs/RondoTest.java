@@ -86,6 +86,7 @@ class RondoTest {
                 arguments("generate --model DIR/file", "which is a file"),
                 arguments("plan --input DIR/short --validation 0", "shards"),
                 arguments("bench kernels --shapes S1,S7", "shapes has 'S7', expected some of S1, S2, S3, S4, S5, S6; set --shapes"),
+                arguments("bench kernels --shapes S1 --scoring", "shapes has 'S1', expected some of S2, S3, S4; set --shapes"),
                 arguments("bench kernels --isa mmx", "portable, all; set --isa"),
                 arguments("bench kernels --seconds 0", "seconds is 0.0, expected"),
                 arguments("bench kernels --seconds NaN", "seconds is NaN, expected"));
@@ -126,6 +127,13 @@ class RondoTest {
         assertTrue(out().lines().skip(1).toList().get(0).startsWith("S6\t" + NativeLibrary.instructionSets().get(0)), out());
         run("bench kernels --shapes S6 --seconds 0.001 --isa portable");
         assertTrue(out().lines().skip(1).toList().get(0).startsWith("S6\tportable"), out());
+    }
+
+    @Test void scoringIsALineOfTheSameForm() {
+        assertEquals(Rondo.DONE, run("bench kernels --scoring --shapes S4 --seconds 0.001"), err());
+        List<String> lines = out().lines().toList();
+        assertEquals(lines.get(0).split("\t").length, lines.get(1).split("\t").length);
+        assertTrue(lines.get(1).startsWith("S4-scoring\t"), out());
     }
 
     @Test void aTextIsLearntMeasuredAndContinued() throws IOException {

@@ -12,6 +12,8 @@ public record Measurement(Shape shape, String isa, double tokensPerSecond, doubl
     public static final String HEADER = "shape\tisa\ttokens_per_s\tgflops\tfma_peak_gflops\tshare_of_peak";
 
     private static final int REPETITIONS = 15, LEAST_REPETITIONS = 3;
+    /** Each probability has the relative error of an exp and of a logit, a few 1e-6. */
+    private static final double SUM_TOLERANCE = 1e-4;
     private static final int PEAK_REPETITIONS = 10, PEAK_ITERATIONS = 1_000_000;
 
     /** Takes about {@code seconds} of processor time, and as long as {@value #LEAST_REPETITIONS} repetitions take.
@@ -30,11 +32,24 @@ public record Measurement(Shape shape, String isa, double tokensPerSecond, doubl
                 spent += ofStep * steps;
             }
             double lastLoss = work.step();
-            if (!(lastLoss < firstLoss))
-                throw new IllegalStateException("kernel " + isa + " does not learn at " + shape.label() + ": the loss of its window is " + firstLoss
-                        + ", and " + lastLoss + " after training on it; its speed means nothing. This is a bug in Rondo: report it");
+            if (!shape.scoring() && !(lastLoss < firstLoss))
+                throw wrong(shape, isa, "the loss of its window is " + firstLoss + ", and " + lastLoss + " after training on it");
+            if (shape.scoring()) checkSums(shape, isa, work.probabilities());
             return new Measurement(shape, isa, shape.tokens() / Steps.median(repetitions.build().toArray()), Math.max(before, fmaPeak(isa)));
         }
+    }
+
+    private static void checkSums(Shape shape, String isa, float[] probabilities) {
+        int outputs = shape.network().head().outputs();
+        for (int row = 0; row < shape.tokens(); row++) {
+            double sum = 0;
+            for (int v = 0; v < outputs; v++) sum += probabilities[row * outputs + v];
+            if (!(Math.abs(sum - 1) < SUM_TOLERANCE)) throw wrong(shape, isa, "the probabilities of row " + row + " add up to " + sum);
+        }
+    }
+
+    private static IllegalStateException wrong(Shape shape, String isa, String what) {
+        return new IllegalStateException("kernel " + isa + " is wrong at " + shape.label() + ": " + what + "; its speed means nothing. This is a bug in Rondo: report it");
     }
 
     public double gflops() {

@@ -14,12 +14,14 @@ public final class RondoSteps implements Steps {
     private final UnrolledNetwork network;
     private final Optimizer optimizer = new Optimizer("sgd", Shape.CLIP_NORM);
     private final Window window;
+    private final float[] probabilities;
 
     /** @param choice as {@link Kernel#open} takes it
      *  @throws IllegalArgumentException if this machine does not have that kernel */
     public RondoSteps(Shape shape, String choice) {
         this.shape = shape;
         this.window = shape.window();
+        this.probabilities = new float[shape.scoring() ? shape.tokens() * shape.network().head().outputs() : 0];
         this.kernel = Kernel.open(choice, shape.scoring() ? Layout.forScoring(shape.network(), shape.batch(), shape.seqLen())
                 : Layout.forTraining(shape.network(), shape.batch(), shape.seqLen(), false, 0));
         kernel.load(Block.PARAMETERS, shape.parameters());
@@ -29,10 +31,22 @@ public final class RondoSteps implements Steps {
     }
 
     @Override public double step() {
+        if (shape.scoring()) return score();
         double loss = shape.isLayerAlone() ? layerGradient() : gradient();
         optimizer.step(kernel, Shape.LEARNING_RATE, 1);
         network.carry();
         return loss;
+    }
+
+    private double score() {
+        network.forward(window, null);
+        network.probabilities(0, shape.tokens(), probabilities);
+        return 0;
+    }
+
+    /** What the last step of scoring wrote: tokens x outputs, row t*batch + b belonging to step t of sequence b. */
+    public float[] probabilities() {
+        return probabilities;
     }
 
     private double gradient() {
