@@ -38,7 +38,8 @@ record Command(Job job, Map<String, String> options, Bench.Work bench, String he
             CommandSpec spec = job.commandSpec();
             if (job.isUsageHelpRequested()) return text(spec.commandLine().getUsageMessage());
             if (!spec.subcommands().isEmpty())
-                throw new BadInput("no " + kind(spec) + " given, expected one of " + String.join(", ", spec.subcommands().keySet()) + "; see " + spec.qualifiedName() + " --help");
+                throw new BadInput("no " + kind(spec) + " given, expected one of " + String.join(", ", spec.subcommands().keySet()) + "; see "
+                        + spec.qualifiedName() + " --help");
             if (spec.userObject() instanceof Bench.Work work) return new Command(null, Map.of(Setting.DEBUG.key(), "" + work.debug()), work, null);
             Map<String, String> options = new LinkedHashMap<>();
             job.matchedOptions().forEach(option -> options.put(option.longestName().substring(2), option.getValue()));

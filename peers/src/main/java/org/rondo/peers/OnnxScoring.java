@@ -73,8 +73,10 @@ final class OnnxScoring implements Scorer {
         OnnxModel model = new OnnxModel().ids("ids", shape.seqLen(), shape.batch());
         model.constant("embedding.weight", part(parameters, n.tensor("embedding.weight")), n.vocab(), n.embedding());
         model.node("Gather", List.of("embedding.weight", "ids"), "h0");
-        model.constant("direction", 1).constant("step", shape.seqLen(), shape.batch(), n.width()).constant("rows", shape.tokens(), n.width());
+        if (n.bidirectional()) model.constant("sides", shape.seqLen(), shape.batch(), n.width());
+        else model.constant("direction", 1);
         for (int l = 0; l < n.layers(); l++) layer(model, n, l, parameters);
+        model.constant("rows", shape.tokens(), n.width());
         model.constant("output.weight", part(parameters, n.tensor("output.weight")), n.head().outputs(), n.width());
         model.constant("output.bias", part(parameters, n.tensor("output.bias")), n.head().outputs());
         model.node("Reshape", List.of("h" + n.layers(), "rows"), "x");
@@ -96,12 +98,13 @@ final class OnnxScoring implements Scorer {
             put(B, d, OnnxModel.gates(part(parameters, n.tensor("bias" + name)), H), 2);         // the second bias stays zero, ours is their sum
         }
         model.constant("W" + l, W, D, 4L * H, I).constant("R" + l, R, D, 4L * H, H).constant("B" + l, B, D, 8L * H);
-        model.node("LSTM", List.of("h" + l, "W" + l, "R" + l, "B" + l), List.of("y" + l), Map.of("hidden_size", H, "direction", D == 2 ? "bidirectional" : "forward"));
+        model.node("LSTM", List.of("h" + l, "W" + l, "R" + l, "B" + l), List.of("y" + l),
+                Map.of("hidden_size", H, "direction", D == 2 ? "bidirectional" : "forward"));
         String h = "h" + (l + 1);
         if (D == 1) model.node("Squeeze", List.of("y" + l, "direction"), h);
         else {
             model.node("Transpose", List.of("y" + l), List.of("t" + l), Map.of("perm", new long[] {0, 2, 1, 3}));
-            model.node("Reshape", List.of("t" + l, "step"), h);
+            model.node("Reshape", List.of("t" + l, "sides"), h);
         }
     }
 

@@ -71,13 +71,13 @@ final class PeersBench {
     }
 
     private static void checkProbabilities(Shape shape, String peer, float[] ours, float[] theirs) {
-        if (ours.length != theirs.length) throw new AssertionError(shape.label() + ": we have " + ours.length + " probabilities, " + peer + " " + theirs.length);
+        if (ours.length != theirs.length)
+            throw new AssertionError(shape.label() + ": we have " + ours.length + " probabilities, " + peer + " " + theirs.length);
         double largest = 0, difference = 0;
         for (int i = 0; i < ours.length; i++) {
             largest = Math.max(largest, ours[i]);
             difference = Math.max(difference, Math.abs(ours[i] - theirs[i]));
         }
-        System.out.println("# " + shape.label() + " " + peer + " " + difference / largest);
         if (!(difference <= PROBABILITY_TOLERANCE * largest))
             throw new AssertionError(shape.label() + ": a probability differs from that of " + peer + " by " + difference + ", the largest is " + largest);
     }

@@ -52,8 +52,8 @@ abstract class TorchSteps implements Steps {
     private static TorchNetwork network(Shape shape) {
         Network n = shape.network();
         float[] initial = shape.parameters();
-        TorchNetwork network = new TorchNetwork(new Architecture(Cell.LSTM, n.vocab(), n.embedding(), n.hidden(), n.layers(), n.bidirectional(), n.head().outputs()),
-                ScalarType.Float, Window.NONE);
+        Architecture architecture = new Architecture(Cell.LSTM, n.vocab(), n.embedding(), n.hidden(), n.layers(), n.bidirectional(), n.head().outputs());
+        TorchNetwork network = new TorchNetwork(architecture, ScalarType.Float, Window.NONE);
         n.tensors().forEach(t -> network.set(t.name(), Arrays.copyOfRange(initial, t.offset(), t.end())));
         return network;
     }
