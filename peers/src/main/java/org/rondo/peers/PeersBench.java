@@ -20,7 +20,7 @@ import org.rondo.kernels.bench.Steps;
  *  <p>PyTorch is given what makes it fastest (pom.xml): LSTM layers in float go through oneDNN, forward and backward; the softmax's
  *  matrix products through OpenBLAS, free to choose the processor's best instruction set; glibc's malloc keeps what is freed, else
  *  every step would fault in its temporaries' pages anew (10 to 20 % on Zen 5), and has large pages, as our kernel has. Sparse
- *  gradients of the embedding change nothing. */
+ *  gradients of the embedding would gain it 1 %. */
 final class PeersBench {
     private static final int CHECKED_STEPS = 5, TURNS = 15;
     private static final double TURN_SECONDS = 0.5;
