@@ -183,9 +183,14 @@ void denseBackward(const Dense& d) {
     });
 }
 
-void probabilities(const Dense& d, long row, long p, float* into) {
-    const float* z = rowOfPanel(d, row, p);
-    forEachVector(columnsOf(d, p), [&](long v) { store(into + v, load(z + v) / rowOf(d, row).sum); });
+// Panels and rows in such an order that what a row's last vector writes beyond it is overwritten by the next row's first panel.
+void probabilities(const Dense& d, long first, long rows, float* into) {
+    for (long p = panels(d.outputs); p-- > 0;)
+        for (long i = 0; i < rows; i++) {
+            const float *e = rowOfPanel(d, first + i, p), inverse = 1 / rowOf(d, first + i).sum;
+            float* row = into + i * d.outputs + p * PANEL;
+            forEachVector(columnsOf(d, p), [&](long v) { store(row + v, inverse * load(e + v)); });
+        }
 }
 
 }  // namespace rondo::RONDO_ISA

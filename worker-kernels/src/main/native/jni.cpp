@@ -229,13 +229,13 @@ KERNEL(void, denseBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jl
     kernelsAt(kernels).denseBackward(dense(env, memory, record));
 }
 
-KERNEL(void, readProbabilities)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jint row, jfloatArray into) {
+// Rows go through the scratch memory, atOnce of them at a time.
+KERNEL(void, readProbabilities)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jint first, jint rows, jint atOnce, jfloatArray into) {
     Dense d = dense(env, memory, record);
-    float probabilities[PANEL];
-    for (long p = 0; p < panels(d.outputs); p++) {
-        kernelsAt(kernels).probabilities(d, row, p, probabilities);
-        long left = d.outputs - p * PANEL;
-        env->SetFloatArrayRegion(into, jsize(p * PANEL), jsize(left < PANEL ? left : PANEL), probabilities);
+    for (long done = 0; done < rows; done += atOnce) {
+        const long count = rows - done < atOnce ? rows - done : atOnce;
+        kernelsAt(kernels).probabilities(d, first + done, count, d.scratch);
+        env->SetFloatArrayRegion(into, jsize(done * d.outputs), jsize(count * d.outputs), d.scratch);
     }
 }
 

@@ -84,8 +84,9 @@ struct Kernels {
     void (*softmaxBackward)(const Dense&, const int32_t* targets, float scale);
     void (*squaredForward)(const Dense&, const int32_t* counts);
     void (*squaredBackward)(const Dense&, const int32_t* counts, float scale);
-    // Those of one panel, after and before a softmax; into: 64 floats
-    void (*probabilities)(const Dense&, long row, long panel, float* into);
+    // Those of `rows` rows from `first` on; into: [rows][outputs], and room for 16 floats more, which may be overwritten
+    void (*probabilities)(const Dense&, long first, long rows, float* into);
+    // Before a softmax, of one panel; into: 64 floats
     void (*outputsOfRow)(const Dense&, long row, long panel, float* into);
     // count, period: multiples of 16, here and below. The mask of element e is that of e % period
     void (*dropout)(const float* from, float* to, long count, long period, uint32_t threshold, float scale, const Draw&);

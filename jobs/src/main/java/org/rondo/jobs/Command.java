@@ -13,42 +13,55 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
-/** A command line, read: a job and its options, or a text to print instead. Made from {@link Job#ALL} and the table of
- *  {@link Setting}; no option is written down here.
+/** A command line, read: a job and its options, something to measure, or a text to print instead. Made from {@link Job#ALL}, the
+ *  table of {@link Setting}, and {@link Bench}; no option is written down here.
  *
+ *  @param job     null where there is none to run
  *  @param options values by key, as given
- *  @param help    what to print, and nothing else to do; null if there is a job to run */
-record Command(Job job, Map<String, String> options, String help) {
+ *  @param bench   what to measure, or null
+ *  @param help    what to print, and nothing else to do, or null */
+record Command(Job job, Map<String, String> options, Bench.Work bench, String help) {
     private static final String FOOTER = "%nspark-submit's options (--master, --conf, --properties-file, --executor-memory, ...) may stand "
             + "anywhere on the line.%nEvery --key is also spark.rondo.key in Spark's configuration; the option wins.%n";
+
+    /** In the order of options; Picocli subtracts orders, and would overflow with the largest. */
+    private static final int LAST = 1_000;
 
     /** @throws BadInput for what is not a job, an option of this job or a value; the message names the nearest */
     static Command parse(String[] args, int width) {
         CommandLine line = commandLine(width);
         try {
             ParseResult parsed = line.parseArgs(args.length > 0 && args[0].equals("help") ? asked(args) : args);
-            if (parsed.isVersionHelpRequested()) return new Command(null, Map.of(), version() + System.lineSeparator());
-            if (parsed.isUsageHelpRequested()) return new Command(null, Map.of(), line.getUsageMessage());
-            if (!parsed.hasSubcommand()) throw new BadInput("no job given, expected one of " + String.join(", ", Job.names().toList()) + "; see rondo --help");
-            ParseResult job = parsed.subcommand();
-            if (job.isUsageHelpRequested()) return new Command(null, Map.of(), job.commandSpec().commandLine().getUsageMessage());
+            if (parsed.isVersionHelpRequested()) return text(version() + System.lineSeparator());
+            ParseResult job = parsed;
+            while (job.hasSubcommand()) job = job.subcommand();
+            CommandSpec spec = job.commandSpec();
+            if (job.isUsageHelpRequested()) return text(spec.commandLine().getUsageMessage());
+            if (!spec.subcommands().isEmpty())
+                throw new BadInput("no " + kind(spec) + " given, expected one of " + String.join(", ", spec.subcommands().keySet()) + "; see "
+                        + spec.qualifiedName() + " --help");
+            if (spec.userObject() instanceof Bench.Work work) return new Command(null, Map.of(Setting.DEBUG.key(), "" + work.debug()), work, null);
             Map<String, String> options = new LinkedHashMap<>();
             job.matchedOptions().forEach(option -> options.put(option.longestName().substring(2), option.getValue()));
             for (ArgGroupSpec group : job.commandSpec().argGroups())
                 for (OptionSpec option : group.options())
                     if (job.findMatches(group).stream().flatMap(found -> found.matches().stream()).mapToInt(match -> match.matchedValues(option).size()).sum() > 1)
                         throw new BadInput(option.longestName() + " is given twice, expected one value; leave one");
-            return new Command(find(job.commandSpec().name()), options, null);
+            return new Command(find(spec.name()), options, null, null);
         } catch (CommandLine.UnmatchedArgumentException e) {
             throw new BadInput(unmatched(e.getUnmatched().get(0), e.getCommandLine().getCommandSpec()), e);
         } catch (CommandLine.ParameterException e) {
-            throw new BadInput(e.getMessage() + "; see rondo " + e.getCommandLine().getCommandName() + " --help", e);
+            throw new BadInput(e.getMessage() + "; see " + e.getCommandLine().getCommandSpec().qualifiedName() + " --help", e);
         }
+    }
+
+    private static Command text(String help) {
+        return new Command(null, Map.of(), null, help);
     }
 
     /** {@code help JOB} as {@code JOB --help}. */
     private static String[] asked(String[] args) {
-        return args.length == 1 ? new String[] {"--help"} : new String[] {args[1], "--help"};
+        return Stream.concat(Stream.of(args).skip(1), Stream.of("--help")).toArray(String[]::new);
     }
 
     private static CommandLine commandLine(int width) {
@@ -58,9 +71,17 @@ record Command(Job job, Map<String, String> options, String help) {
                 .commandListHeading("%nJobs%n").footer(FOOTER, "rondo JOB --help shows the settings of a job.");
         help(root);
         for (Job job : Job.ALL) root.addSubcommand(job.name(), spec(job));
+        root.addSubcommand("bench", benchSpec());
         CommandLine line = new CommandLine(root);
         line.setUsageHelpWidth(width).setExpandAtFiles(false).setInterpolateVariables(false);
         return line;
+    }
+
+    private static CommandSpec benchSpec() {
+        CommandSpec bench = CommandSpec.forAnnotatedObject(new Bench());
+        help(bench);
+        for (CommandLine work : bench.subcommands().values()) help(work.getCommandSpec());
+        return bench;
     }
 
     private static CommandSpec spec(Job job) {
@@ -87,7 +108,7 @@ record Command(Job job, Map<String, String> options, String help) {
     }
 
     private static void help(CommandSpec spec) {
-        spec.addOption(OptionSpec.builder("-h", "--help").usageHelp(true).order(Integer.MAX_VALUE).description("Show this.").build());
+        spec.addOption(OptionSpec.builder("-h", "--help").usageHelp(true).order(LAST).description("Show this.").build());
     }
 
     private static String label(Setting<?> setting) {
@@ -101,15 +122,20 @@ record Command(Job job, Map<String, String> options, String help) {
     }
 
     private static String unmatched(String argument, CommandSpec spec) {
-        if (spec.parent() == null && !argument.startsWith("-"))
-            return "unknown job " + argument + "; the nearest is " + Settings.nearest(argument, Job.names().toList());
+        if (!spec.subcommands().isEmpty() && !argument.startsWith("-"))
+            return "unknown " + kind(spec) + " " + argument + "; the nearest is " + Settings.nearest(argument, spec.subcommands().keySet());
         if (!argument.startsWith("-"))
             return "unexpected argument '" + argument + "', expected --key value; quote a value with blanks in it";
         String name = argument.replaceFirst("=.*", "");
-        if (spec.parent() == null) return "unknown option " + name + " before the job; see rondo --help";
+        if (!spec.subcommands().isEmpty()) return "unknown option " + name + " before the " + kind(spec) + "; see " + spec.qualifiedName() + " --help";
         List<String> known = spec.options().stream().flatMap(option -> Stream.of(option.names())).filter(o -> o.startsWith("--")).toList();
         return "unknown option " + name + " of " + spec.name() + "; the nearest is " + Settings.nearest(name, known)
-                + " (rondo " + spec.name() + " --help shows all)";
+                + " (" + spec.qualifiedName() + " --help shows all)";
+    }
+
+    /** What the subcommands are. */
+    private static String kind(CommandSpec spec) {
+        return spec.parent() == null ? "job" : spec.name();
     }
 
     private static Job find(String name) {

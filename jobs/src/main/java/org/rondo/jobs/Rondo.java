@@ -41,8 +41,9 @@ public final class Rondo {
         try {
             Command command = Command.parse(args, console.width());
             debug = command.options().getOrDefault(Setting.DEBUG.key(), conf.get(Setting.DEBUG.sparkKey(), "false")).equals("true");
-            if (command.help() == null) execute(command, conf, console);
-            else console.out().print(command.help());
+            if (command.help() != null) console.out().print(command.help());
+            else if (command.bench() != null) command.bench().run(console);
+            else execute(command, conf, console);
             return DONE;
         } catch (Throwable e) {
             return report(e, debug, console.err());

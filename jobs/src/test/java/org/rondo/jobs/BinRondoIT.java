@@ -86,7 +86,7 @@ class BinRondoIT {
     }
 
     @Test void aFlagOfAJobTakesNoWordWithIt() throws Exception {
-        List<String> flags = new ArrayList<>(List.of("--help", "-h", "--version"));
+        List<String> flags = new ArrayList<>(List.of("--help", "-h", "--version", "--scoring"));
         Setting.ALL.stream().filter(Setting::isFlag).forEach(setting -> flags.add("--" + setting.key()));
         for (String flag : flags) assertEquals(List.of("train", flag), toTheJob("train", flag, "--master", "yarn"));
     }

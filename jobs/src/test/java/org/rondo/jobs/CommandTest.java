@@ -14,6 +14,8 @@ import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -50,7 +52,14 @@ class CommandTest {
             generate --prompt=--seed  | Expected parameter for option '--prompt' but found '--seed'
             train --hidden 3 --layers 2 --hidden 4 | --hidden is given twice
             train --seed 3 --debug --debug=true | --debug is given twice
-            train --seed 3 --seed=3   | --seed is given twice""")
+            train --seed 3 --seed=3   | --seed is given twice
+            bnech                     | the nearest is bench
+            bench                     | no bench given, expected one of kernels; see rondo bench --help
+            bench kernles             | unknown bench kernles; the nearest is kernels
+            bench --isa avx2          | unknown option --isa before the bench
+            bench kernels --iso avx2  | the nearest is --isa (rondo bench kernels --help
+            bench kernels --seconds x | see rondo bench kernels --help
+            bench kernels --seconds 1 --seconds 2 | --seconds""")
     void whatCannotBeReadIsNamed(String line, String expected) {
         String message = assertThrows(BadInput.class, () -> parse(line.split(" "))).getMessage();
         assertTrue(message.contains(expected), message);
@@ -71,6 +80,22 @@ class CommandTest {
     @Test void helpIsAskedForInEitherOrder() {
         assertEquals(parse("--help").help(), parse("help").help());
         assertEquals(parse("train", "--help").help(), parse("help", "train").help());
+        assertEquals(parse("bench", "kernels", "--help").help(), parse("help", "bench", "kernels").help());
+    }
+
+    @Test void helpOfABenchIsItsOwn() {
+        assertTrue(parse("--help").help().contains(" bench "));
+        assertTrue(parse("bench", "--help").help().contains(" kernels "));
+        String help = parse("bench", "kernels", "--help").help();
+        for (String option : List.of("--shapes=S1,... ", "--seconds=X ", "(default: 5)", "--isa=avx512,... ", "--scoring", "--debug")) assertTrue(help.contains(option), option + " in " + help);
+    }
+
+    @Test void aBenchIsNoJobAndHasNoSettings() {
+        Command command = parse("bench", "kernels", "--shapes", "S1,S6", "--debug");
+        assertNull(command.job());
+        assertNotNull(command.bench());
+        assertEquals(Map.of("debug", "true"), command.options());
+        assertNull(parse("train", "--hidden", "3").bench());
     }
 
     @Test void aTrainCommandIsAPlanCommand() {

@@ -24,6 +24,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Settings;
+import org.rondo.kernels.NativeLibrary;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -88,7 +89,12 @@ class RondoTest {
                 arguments("plan --input s3a://bucket/text", "--packages org.apache.hadoop:hadoop-aws:" + VersionInfo.getVersion()),
                 arguments("train --input DIR/text --output abfss://box@account/model", "--packages org.apache.hadoop:hadoop-azure:"),
                 arguments("generate --model s3a://bucket/model", "hadoop-aws"),
-                arguments("plan --input nowhere://x/text", "No FileSystem for scheme \"nowhere\""));
+                arguments("plan --input nowhere://x/text", "No FileSystem for scheme \"nowhere\""),
+                arguments("bench kernels --shapes S1,S7", "shapes has 'S7', expected some of S1, S2, S3, S4, S5, S6; set --shapes"),
+                arguments("bench kernels --shapes S1 --scoring", "shapes has 'S1', expected some of S2, S3, S4; set --shapes"),
+                arguments("bench kernels --isa mmx", "portable, all; set --isa"),
+                arguments("bench kernels --seconds 0", "seconds is 0.0, expected"),
+                arguments("bench kernels --seconds NaN", "seconds is NaN, expected"));
     }
 
     @ParameterizedTest @MethodSource("badInput")
@@ -111,6 +117,29 @@ class RondoTest {
         assertEquals(Rondo.BAD_INPUT, run("evaluate --input DIR/text --model DIR/nowhere " + options));
         assertTrue(err().startsWith("rondo: "), err());
         assertEquals(shown, err().contains("\tat org.rondo."), err());
+    }
+
+    @Test void aBenchPrintsALineForEveryShapeAndInstructionSet() {
+        assertEquals(Rondo.DONE, run("bench kernels --shapes S6 --isa all --seconds 0.001"), err());
+        List<String> lines = out().lines().toList(), isas = NativeLibrary.instructionSets();
+        assertEquals("shape\tisa\ttokens_per_s\tgflops\tfma_peak_gflops\tshare_of_peak", lines.get(0));
+        assertEquals(isas.stream().map(isa -> "S6 " + isa).toList(),
+                lines.stream().skip(1).map(line -> line.split("\t")).map(columns -> columns[0] + " " + columns[1]).toList());
+        assertEquals("", err());
+    }
+
+    @Test void aBenchMeasuresTheBestInstructionSetUnlessToldOtherwise() {
+        run("bench kernels --shapes S6 --seconds 0.001");
+        assertTrue(out().lines().skip(1).toList().get(0).startsWith("S6\t" + NativeLibrary.instructionSets().get(0)), out());
+        run("bench kernels --shapes S6 --seconds 0.001 --isa portable");
+        assertTrue(out().lines().skip(1).toList().get(0).startsWith("S6\tportable"), out());
+    }
+
+    @Test void scoringIsALineOfTheSameForm() {
+        assertEquals(Rondo.DONE, run("bench kernels --scoring --shapes S4 --seconds 0.001"), err());
+        List<String> lines = out().lines().toList();
+        assertEquals(lines.get(0).split("\t").length, lines.get(1).split("\t").length);
+        assertTrue(lines.get(1).startsWith("S4-scoring\t"), out());
     }
 
     @Test void aTextIsLearntMeasuredAndContinued() throws IOException {

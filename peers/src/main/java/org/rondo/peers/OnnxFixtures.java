@@ -4,10 +4,8 @@ import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.FloatBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,9 +23,6 @@ final class OnnxFixtures {
 
     private static final List<Case> CASES = List.of(
             new Case("lstm-peepholes-hidden-5", 4, 5, 3, 6, 1), new Case("lstm-peepholes-hidden-17", 6, 17, 4, 9, 2));
-    /** Our gate in the place of each of the operator's, which are i o f c. */
-    private static final int[] ONNX_GATES = {0, 3, 1, 2};
-    private static final int OPSET = 14, IR_VERSION = 7;
 
     public static void main(String[] args) throws OrtException, IOException {
         Path folder = Path.of(args.length > 0 ? args[0] : "worker-kernels/src/test/resources/onnxruntime");
@@ -57,109 +52,39 @@ final class OnnxFixtures {
         fixture.put("initial/h", h, 1, batch, H);
         fixture.put("initial/c", cells, 1, batch, H);
 
-        Map<String, long[]> inputs = new LinkedHashMap<>(), outputs = new LinkedHashMap<>();
+        Map<String, long[]> inputs = new LinkedHashMap<>();
         inputs.put("X", new long[] {T, batch, I});
         inputs.put("W", new long[] {1, 4L * H, I});
         inputs.put("R", new long[] {1, 4L * H, H});
         inputs.put("B", new long[] {1, 8L * H});
-        inputs.put("", new long[0]);                   // sequence_lens: all streams are whole
         inputs.put("initial_h", new long[] {1, batch, H});
         inputs.put("initial_c", new long[] {1, batch, H});
         inputs.put("P", new long[] {1, 3L * H});
-        outputs.put("Y", new long[] {T, 1, batch, H});
-        outputs.put("Y_h", new long[] {1, batch, H});
-        outputs.put("Y_c", new long[] {1, batch, H});
+        OnnxModel model = new OnnxModel().node("LSTM", List.of("X", "W", "R", "B", "", "initial_h", "initial_c", "P"),     // all streams are whole
+                List.of("Y", "Y_h", "Y_c"), Map.of("hidden_size", H));
+        inputs.forEach(model::input);
+        model.output("Y", T, 1, batch, H).output("Y_h", 1, batch, H).output("Y_c", 1, batch, H);
 
         float[] bothBiases = new float[8 * H];         // the second stays zero, ours is their sum
-        System.arraycopy(onnxGates(b, H), 0, bothBiases, 0, 4 * H);
+        System.arraycopy(OnnxModel.gates(b, H), 0, bothBiases, 0, 4 * H);
         float[] peepholes = new float[3 * H];          // i o f
         System.arraycopy(pi, 0, peepholes, 0, H);
         System.arraycopy(po, 0, peepholes, H, H);
         System.arraycopy(pf, 0, peepholes, 2 * H, H);
-        Map<String, float[]> values = Map.of("X", x, "W", onnxGates(Wx, H * I), "R", onnxGates(Wh, H * H), "B", bothBiases,
+        Map<String, float[]> values = Map.of("X", x, "W", OnnxModel.gates(Wx, H * I), "R", OnnxModel.gates(Wh, H * H), "B", bothBiases,
                 "initial_h", h, "initial_c", cells, "P", peepholes);
         OrtEnvironment environment = OrtEnvironment.getEnvironment();
-        try (OrtSession session = environment.createSession(model(H, inputs, outputs))) {
+        try (OrtSession session = environment.createSession(model.bytes())) {
             Map<String, OnnxTensor> feeds = new LinkedHashMap<>();
             for (Map.Entry<String, float[]> value : values.entrySet())
                 feeds.put(value.getKey(), OnnxTensor.createTensor(environment, FloatBuffer.wrap(value.getValue()), inputs.get(value.getKey())));
             try (OrtSession.Result result = session.run(feeds)) {
-                fixture.put("y", floats(result, "Y"), T, batch, H);
-                fixture.put("final/h", floats(result, "Y_h"), 1, batch, H);
-                fixture.put("final/c", floats(result, "Y_c"), 1, batch, H);
+                fixture.put("y", OnnxScoring.floats(result, "Y"), T, batch, H);
+                fixture.put("final/h", OnnxScoring.floats(result, "Y_h"), 1, batch, H);
+                fixture.put("final/c", OnnxScoring.floats(result, "Y_c"), 1, batch, H);
             }
             feeds.values().forEach(OnnxTensor::close);
         }
         return fixture;
-    }
-
-    /** @param size floats of one gate */
-    private static float[] onnxGates(float[] ours, int size) {
-        float[] reordered = new float[ours.length];
-        for (int gate = 0; gate < 4; gate++) System.arraycopy(ours, ONNX_GATES[gate] * size, reordered, gate * size, size);
-        return reordered;
-    }
-
-    private static float[] floats(OrtSession.Result result, String name) {
-        FloatBuffer buffer = ((OnnxTensor) result.get(name).orElseThrow()).getFloatBuffer();
-        float[] values = new float[buffer.remaining()];
-        buffer.get(values);
-        return values;
-    }
-
-    /** An ONNX model of one node; the numbers are the fields' of onnx.proto3. */
-    private static byte[] model(int hidden, Map<String, long[]> inputs, Map<String, long[]> outputs) {
-        Message node = new Message();
-        inputs.keySet().forEach(name -> node.put(1, name));
-        outputs.keySet().forEach(name -> node.put(2, name));
-        node.put(4, "LSTM");
-        node.put(5, new Message().put(1, "hidden_size").put(3, hidden).put(20, 2));   // type INT
-        Message graph = new Message().put(1, node).put(2, "peepholes");
-        inputs.forEach((name, shape) -> {
-            if (!name.isEmpty()) graph.put(11, tensor(name, shape));
-        });
-        outputs.forEach((name, shape) -> graph.put(12, tensor(name, shape)));
-        return new Message().put(1, IR_VERSION).put(7, graph).put(8, new Message().put(1, "").put(2, OPSET)).bytes();
-    }
-
-    private static Message tensor(String name, long[] sizes) {
-        Message shape = new Message();
-        for (long size : sizes) shape.put(1, new Message().put(1, size));
-        return new Message().put(1, name).put(2, new Message().put(1, new Message().put(1, 1).put(2, shape)));   // of FLOAT
-    }
-
-    /** A protocol buffer, as far as integers, strings and messages. */
-    private static final class Message {
-        private final ByteArrayOutputStream out = new ByteArrayOutputStream();
-
-        Message put(int field, long value) {
-            varint((long) field << 3);
-            varint(value);
-            return this;
-        }
-
-        Message put(int field, String value) {
-            return put(field, value.getBytes(StandardCharsets.UTF_8));
-        }
-
-        Message put(int field, Message value) {
-            return put(field, value.bytes());
-        }
-
-        byte[] bytes() {
-            return out.toByteArray();
-        }
-
-        private Message put(int field, byte[] value) {
-            varint((long) field << 3 | 2);
-            varint(value.length);
-            out.writeBytes(value);
-            return this;
-        }
-
-        private void varint(long value) {
-            for (; value >= 0x80; value >>>= 7) out.write((int) (value & 0x7F | 0x80));
-            out.write((int) value);
-        }
     }
 }

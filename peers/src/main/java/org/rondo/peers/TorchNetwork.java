@@ -27,8 +27,14 @@ import org.bytedeco.pytorch.kTanh;
 final class TorchNetwork {
     enum Cell { LSTM, RNN_TANH, RNN_RELU }
 
-    /** @param hidden units of a layer in each of its directions */
-    record Architecture(Cell cell, int vocab, int embedding, int hidden, int layers, boolean bidirectional) {
+    /** @param hidden  units of a layer in each of its directions
+     *  @param outputs classes */
+    record Architecture(Cell cell, int vocab, int embedding, int hidden, int layers, boolean bidirectional, int outputs) {
+        /** A language model: the classes are the vocabulary. */
+        Architecture(Cell cell, int vocab, int embedding, int hidden, int layers, boolean bidirectional) {
+            this(cell, vocab, embedding, hidden, layers, bidirectional, vocab);
+        }
+
         int directions() {
             return bidirectional ? 2 : 1;
         }
@@ -38,6 +44,12 @@ final class TorchNetwork {
     record State(Tensor h, Tensor c) {
         State detached() {
             return new State(h.detach(), c == null ? null : c.detach());
+        }
+
+        /** Copies another state's numbers, detached. */
+        void set(State other) {
+            h.copy_(other.h.detach());
+            c.copy_(other.c.detach());
         }
     }
 
@@ -58,7 +70,7 @@ final class TorchNetwork {
         embedding = new EmbeddingImpl(a.vocab, a.embedding);
         lstm = a.cell == Cell.LSTM ? new LSTMImpl(lstmOptions(a)) : null;
         rnn = a.cell == Cell.LSTM ? null : new RNNImpl(rnnOptions(a));
-        output = new LinearImpl((long) a.directions() * a.hidden, a.vocab);
+        output = new LinearImpl((long) a.directions() * a.hidden, a.outputs);
         counted.ignore_index().put(ignored);
         embedding.to(type, false);
         if (lstm != null) lstm.to(type, false);
@@ -136,8 +148,14 @@ final class TorchNetwork {
             out = y.get0();
             next = new State(y.get1(), null);
         }
-        Tensor logits = output.forward(out).reshape(-1, architecture.vocab);
+        Tensor logits = output.forward(out).reshape(-1, architecture.outputs);
         return new Forward(torch.cross_entropy(logits, targets.reshape(-1), counted), next);
+    }
+
+    /** Of every token, from a zero state: seqLen x batch x outputs. For nn.LSTM.
+     *  @param inputs token ids, seqLen x batch */
+    Tensor probabilities(Tensor inputs) {
+        return torch.softmax(output.forward(lstm.forward(embedding.forward(inputs)).get0()), -1);
     }
 
     static long[] shape(Tensor t) {

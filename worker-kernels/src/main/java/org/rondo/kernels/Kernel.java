@@ -1,5 +1,6 @@
 package org.rondo.kernels;
 
+import java.util.Objects;
 import org.rondo.kernels.Layout.Block;
 
 /** A memory laid out by a {@link Layout}, and the operations on it: each on one layer over one whole window. The network is
@@ -110,9 +111,9 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
      *  dz to it. */
     public abstract void denseBackward(Layout.Dense d);
 
-    /** The probabilities of one row, after {@link #softmaxForward}.
-     *  @param into outputs floats */
-    public abstract void readProbabilities(Layout.Dense d, int row, float[] into);
+    /** The probabilities of {@code rows} rows from {@code first} on, after {@link #softmaxForward} and before any backward.
+     *  @param into rows x outputs floats */
+    public abstract void readProbabilities(Layout.Dense d, int first, int rows, float[] into);
 
     /** z of one row, after {@link #denseForward} and before any backward.
      *  @param into outputs floats */
@@ -174,6 +175,13 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
         int expected = layout.network.parameterCount();
         if (canonical.length != expected)
             throw new IllegalArgumentException("vector has " + canonical.length + " floats, " + layout.network + " has " + expected + " parameters");
+    }
+
+    /** @throws IndexOutOfBoundsException unless the head has these rows, and the array room for them */
+    void checkRows(Layout.Dense d, int first, int rows, float[] into) {
+        checkOpen();
+        Objects.checkFromIndexSize(first, rows, d.rows());
+        Objects.checkFromIndexSize(0, (long) rows * d.outputs(), into.length);
     }
 
     static void checkRate(double rate) {

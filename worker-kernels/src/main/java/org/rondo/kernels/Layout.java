@@ -24,6 +24,8 @@ public final class Layout {
     static final int VECTOR = 16;
     /** Columns of a panel of weights. */
     static final int PANEL = 64;
+    /** Rows of probabilities that are written at a time, on their way out of the native kernel. */
+    private static final int READ_ROWS = 16;
     /** Rows of a window that the native backward pass packs at a time, and panels of the head that it takes at a time. */
     static final int PACKED_ROWS = 1024, HEAD_PANELS = 4;
 
@@ -116,7 +118,7 @@ public final class Layout {
 
         int n = batch * seqLen;
         ids = claim("ids", 1, n);
-        long scratchFloats = Math.max(stagedFloats(), training ? scratchFloats() : 0);
+        long scratchFloats = Math.max(Math.max(stagedFloats(), readFloats()), training ? scratchFloats() : 0);
         scratch = claim(new Matrix("scratch", 0, Math.toIntExact(scratchFloats / VECTOR + 1), VECTOR, VECTOR));
         inputs = claim("inputs", n, network.embedding());
         Matrix dInputs = training && network.vocab() > 0 ? claim("d inputs", n, network.embedding()) : null;
@@ -214,6 +216,12 @@ public final class Layout {
     /** Floats of the canonical rows that make up one panel: a tensor is loaded and stored panel by panel. */
     private long stagedFloats() {
         return (long) PANEL * Math.max(network.embedding(), network.width());
+    }
+
+    /** Floats of the probabilities of some rows, and of one vector more. */
+    private long readFloats() {
+        int rows = network.head().atEveryStep() ? batch * seqLen : batch;
+        return (long) Math.min(rows, READ_ROWS) * network.head().outputs() + VECTOR;
     }
 
     /** Floats that the transposed weights of one layer and a packed block of its input need, or a few panels of the

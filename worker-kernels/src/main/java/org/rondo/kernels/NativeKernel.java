@@ -161,20 +161,15 @@ public final class NativeKernel extends Kernel {
         denseBackward(kernels, memory, operands(d));
     }
 
-    @Override public void readProbabilities(Layout.Dense d, int row, float[] into) {
-        checkRow(d, row, into);
-        readProbabilities(kernels, memory, operands(d), row, into);
+    @Override public void readProbabilities(Layout.Dense d, int first, int rows, float[] into) {
+        checkRows(d, first, rows, into);
+        int atOnce = (int) ((d.scratch().floats() - Layout.VECTOR) / d.outputs());      // kernel.h: and a vector
+        readProbabilities(kernels, memory, operands(d), first, rows, atOnce, into);
     }
 
     @Override public void readOutputs(Layout.Dense d, int row, float[] into) {
-        checkRow(d, row, into);
+        checkRows(d, row, 1, into);
         readOutputs(kernels, memory, operands(d), row, into);
-    }
-
-    private void checkRow(Layout.Dense d, int row, float[] into) {
-        checkOpen();
-        Objects.checkIndex(row, d.rows());
-        Objects.checkFromIndexSize(0, d.outputs(), into.length);
     }
 
     @Override public double sum(Matrix m) {
@@ -326,7 +321,7 @@ public final class NativeKernel extends Kernel {
 
     private static native void denseBackward(long kernels, long memory, long[] dense);
 
-    private static native void readProbabilities(long kernels, long memory, long[] dense, int row, float[] into);
+    private static native void readProbabilities(long kernels, long memory, long[] dense, int first, int rows, int atOnce, float[] into);
 
     private static native void readOutputs(long kernels, long memory, long[] dense, int row, float[] into);
 

@@ -63,6 +63,13 @@ public final class NativeLibrary {
         return kernels(index);
     }
 
+    /** Fused multiply-adds on registers alone: what the processor can do at most on an instruction set.
+     *  @return floating point operations done
+     *  @throws IllegalArgumentException as {@link #find} */
+    public static double fmaPeak(String instructionSet, long iterations) {
+        return fmaPeak(find(instructionSet), iterations);
+    }
+
     private static void requireLoaded() {
         if (!Loaded.PROBLEM.isEmpty()) throw new IllegalArgumentException(Loaded.PROBLEM);
     }
@@ -128,7 +135,5 @@ public final class NativeLibrary {
 
     private static native String name(long kernels);
 
-    /** Fused multiply-adds on registers alone: what the processor can do at most on an instruction set.
-     *  @return floating point operations done */
-    static native double fmaPeak(long kernels, long iterations);
+    private static native double fmaPeak(long kernels, long iterations);
 }

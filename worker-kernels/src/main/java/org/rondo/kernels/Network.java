@@ -84,11 +84,16 @@ public record Network(int vocab, int embedding, Cell cell, int hidden, int layer
         return bidirectional ? 0 : (cell.hasMemory() ? 2 : 1) * layers * hidden;
     }
 
-    /** Multiplications and additions of the matrix products for one token of training: forward once, backward twice. */
-    public double trainingFlops() {
+    /** Multiplications and additions of the matrix products for one token, forward. */
+    public double forwardFlops() {
         double forward = 2.0 * width() * head.outputs();
         for (int l = 0; l < layers; l++) forward += 2.0 * cell.gates() * width() * (inputSize(l) + hidden);
-        return 3 * forward - (vocab > 0 ? 0 : 2.0 * cell.gates() * width() * embedding);
+        return forward;
+    }
+
+    /** The same for training: forward once, backward twice, but without a gradient of features. */
+    public double trainingFlops() {
+        return 3 * forwardFlops() - (vocab > 0 ? 0 : 2.0 * cell.gates() * width() * embedding);
     }
 
     private static void add(List<Tensor> table, String name, Integer... shape) {

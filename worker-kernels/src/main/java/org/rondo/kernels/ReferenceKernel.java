@@ -299,12 +299,13 @@ public final class ReferenceKernel extends Kernel {
             }
     }
 
-    @Override public void readProbabilities(Layout.Dense d, int row, float[] into) {
-        readOutputs(d, row, into);
+    @Override public void readProbabilities(Layout.Dense d, int first, int rows, float[] into) {
+        checkRows(d, first, rows, into);
+        for (int i = 0; i < rows * d.outputs(); i++) into[i] = (float) memory[z(d, first) + i];
     }
 
     @Override public void readOutputs(Layout.Dense d, int row, float[] into) {
-        checkOpen();
+        checkRows(d, row, 1, into);
         for (int v = 0; v < d.outputs(); v++) into[v] = (float) memory[z(d, row) + v];
     }
 

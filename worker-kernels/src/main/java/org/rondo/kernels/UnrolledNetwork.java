@@ -81,11 +81,11 @@ public final class UnrolledNetwork {
         if (network.tied()) kernel.addTied(layout.embedding, head);
     }
 
-    /** The probabilities of what follows token {@code row} (t*batch + b) of the last window, or of the classes of sequence
-     *  {@code row}.
-     *  @param into as many floats as the head has outputs */
-    public void probabilities(int row, float[] into) {
-        kernel.readProbabilities(layout.head, row, into);
+    /** The probabilities of what follows each of {@code rows} tokens of the last window from row {@code first} (t*batch + b) on,
+     *  or of the classes of as many sequences.
+     *  @param into rows x outputs of the head */
+    public void probabilities(int first, int rows, float[] into) {
+        kernel.readProbabilities(layout.head, first, rows, into);
     }
 
     /** What the head says of row {@code row}, before its softmax if it has one.

@@ -127,9 +127,21 @@ class KernelAgreementTest {
 
     private static float[] outputs(Kernel kernel, int row) {
         float[] outputs = new float[kernel.layout().head.outputs()];
-        if (kernel.layout().network.head().softmax()) kernel.readProbabilities(kernel.layout().head, row, outputs);
+        if (kernel.layout().network.head().softmax()) kernel.readProbabilities(kernel.layout().head, row, 1, outputs);
         else kernel.readOutputs(kernel.layout().head, row, outputs);
         return outputs;
+    }
+
+    /** Of all rows at once; from the second on, and one by one, they are the same to the bit. */
+    private static float[] probabilities(Kernel kernel) {
+        Layout.Dense head = kernel.layout().head;
+        int rows = head.rows(), outputs = head.outputs();
+        float[] all = new float[rows * outputs], rest = new float[(rows - 1) * outputs];
+        kernel.readProbabilities(head, 0, rows, all);
+        kernel.readProbabilities(head, 1, rows - 1, rest);
+        assertArrayEquals(Arrays.copyOfRange(all, outputs, all.length), rest);
+        for (int row = 0; row < rows; row += 7) assertArrayEquals(Arrays.copyOfRange(all, row * outputs, (row + 1) * outputs), outputs(kernel, row));
+        return all;
     }
 
     @ParameterizedTest @MethodSource("instructionSetsAndCases")
@@ -206,11 +218,11 @@ class KernelAgreementTest {
             try (Kernel kernel = Kernel.open(k == 0 ? "reference" : isa, layout)) {
                 kernel.load(Block.PARAMETERS, parameters);
                 new UnrolledNetwork(kernel, Dropout.NONE).forward(randomWindow(c, 52), null);
-                outputs[k] = outputs(kernel, layout.head.rows() - 1);
+                outputs[k] = c.network.head().softmax() ? probabilities(kernel) : outputs(kernel, layout.head.rows() - 1);
                 kernel.denseForward(layout.head);
                 kernel.readOutputs(layout.head, layout.head.rows() - 1, logits[k]);
             }
-        if (c.network.head().softmax()) assertEquals(1, Arrays.stream(toDoubles(outputs[1])).sum(), tolerance);
+        if (c.network.head().softmax()) assertEquals(layout.head.rows(), Arrays.stream(toDoubles(outputs[1])).sum(), layout.head.rows() * tolerance);
         assertClose("outputs", outputs[0], outputs[1], tolerance);
         assertClose("z", logits[0], logits[1], tolerance);
     }
@@ -339,6 +351,17 @@ class KernelAgreementTest {
         kernel.close();
         assertThrows(IllegalStateException.class, () -> kernel.recurrentForward(layout.layers.get(0).directions().get(0), null));
         assertThrows(IllegalStateException.class, () -> kernel.zero(layout.head.z()));
+    }
+
+    @Test void rowsThatAreNotThereAreNotRead() {
+        Layout layout = new Case(new Network(5, 3, 4, 1), 2, 2, false).layout(0);
+        for (String kernel : List.of("reference", "native"))
+            try (Kernel k = Kernel.open(kernel, layout)) {
+                assertThrows(IndexOutOfBoundsException.class, () -> k.readProbabilities(layout.head, 3, 2, new float[10]));
+                assertThrows(IndexOutOfBoundsException.class, () -> k.readProbabilities(layout.head, -1, 1, new float[10]));
+                assertThrows(IndexOutOfBoundsException.class, () -> k.readProbabilities(layout.head, 0, 2, new float[9]));
+                assertThrows(IndexOutOfBoundsException.class, () -> k.readOutputs(layout.head, 4, new float[5]));
+            }
     }
 
     @Test void wrongIdsAreNamed() {

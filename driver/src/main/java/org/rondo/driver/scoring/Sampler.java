@@ -34,7 +34,7 @@ public final class Sampler {
             kernel.load(Block.PARAMETERS, model.parameters());
             for (int id : ids) step(network, id);
             for (int i = 0; i < length; i++) {
-                network.probabilities(0, p);
+                network.probabilities(0, 1, p);
                 drawn[i] = draw(p, temperature, random.uniform());
                 step(network, drawn[i]);
             }
