@@ -47,7 +47,12 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
             new Job("quickstart", "Trains a model of WordNet's definitions, letter by letter, in about three minutes.",
                     List.of(group("Data", OUTPUT, OVERWRITE, VALIDATION), group("Vocabulary", MIN_COUNT, MAX_VOCABULARY), NETWORK, DISTRIBUTION, STEPS, CHECKPOINTS,
                             group("Sampling", TEMPERATURE), RUN),
-                    Quickstart.DEFAULTS, Quickstart::run));
+                    Quickstart.DEFAULTS, Quickstart::run),
+            new Job("gradient-flow", "Shows where gradients vanish, explode or stay, k steps back in time: of given models (one, or several with commas between), or of "
+                    + "vanilla RNNs and LSTMs before and after a short training.",
+                    List.of(group("Data", MODEL, INPUT, OUTPUT, OVERWRITE), VOCABULARY, group("Network", LAYERS, HIDDEN, EMBEDDING),
+                            group("Training", BATCH, SEQ_LEN, EPOCHS, LEARNING_RATE), RUN),
+                    ShowGradientFlow.DEFAULTS, ShowGradientFlow::run));
 
     private static Group group(String heading, Setting<?>... settings) {
         return new Group(heading, List.of(settings));

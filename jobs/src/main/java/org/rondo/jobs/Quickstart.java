@@ -37,7 +37,7 @@ final class Quickstart {
         if (isZero(given.get(Setting.VALIDATION)))
             throw new BadInput("validation is " + given.get(Setting.VALIDATION) + ", but quickstart measures the model on definitions that are held out; "
                     + "set --validation to a fraction above 0, as 0.03");
-        Path folder = folder(given.get(Setting.OUTPUT)), text = folder.resolve("definitions.txt"), model = folder.resolve("model");
+        Path folder = folder(given.get(Setting.OUTPUT), "models/quickstart"), text = folder.resolve("definitions.txt"), model = folder.resolve("model");
         write(text, given.get(Setting.OVERWRITE));
         console.err().println(Units.count(DEFINITIONS) + " definitions of WordNet 3.1 are in " + text + " (WordNet 3.1 Copyright 2011 by Princeton University)");
         Settings settings = given.with(Setting.UNIT, "character").with(Setting.INPUT, hadoop(text)).with(Setting.OUTPUT, hadoop(model));
@@ -60,10 +60,10 @@ final class Quickstart {
         }
     }
 
-    /** On this machine, where WordNet is. */
-    private static Path folder(String output) {
+    /** On this machine: where WordNet is, and where pages are looked at. */
+    static Path folder(String output, String example) {
         if (output.matches("[A-Za-z][A-Za-z0-9+.-]+:.*"))
-            throw new BadInput("output is " + output + ", expected a folder on this machine's own file system for quickstart, as models/quickstart; "
+            throw new BadInput("output is " + output + ", expected a folder on this machine's own file system for this job, as " + example + "; "
                     + "train writes to any file system");
         return Path.of(output);
     }

@@ -218,6 +218,14 @@ class BinRondoIT {
         assertSaysOnly(rondo(Map.of(), "quickstart", "--validation", "0.0"), "validation is 0.0");
     }
 
+    @Test void gradientFlowLeavesATableAPictureAndAPage() throws Exception {
+        Result result = rondo(Map.of(), words("gradient-flow --hidden 4 --embedding 2 --batch 2 --seqLen 12"));
+        assertEquals(0, result.code(), result.err());
+        assertEquals("page=gradient-flow/gradient-flow.html curves=20", result.lines().get(result.lines().size() - 1));
+        for (String file : List.of("gradient-flow.tsv", "gradient-flow.svg", "gradient-flow.html"))
+            assertTrue(Files.size(folder.resolve("gradient-flow").resolve(file)) > 1000, file);
+    }
+
     @Test void theJarHasTheLicencesOfWhatItContains() throws Exception {
         try (ZipFile jar = new ZipFile(SCRIPT.resolveSibling("../jobs/target/rondo.jar").toFile())) {
             assertTrue(read(jar, "META-INF/LICENSE").contains("Apache License"));

@@ -94,7 +94,13 @@ class RondoTest {
                 arguments("bench kernels --shapes S1 --scoring", "shapes has 'S1', expected some of S2, S3, S4; set --shapes"),
                 arguments("bench kernels --isa mmx", "portable, all; set --isa"),
                 arguments("bench kernels --seconds 0", "seconds is 0.0, expected"),
-                arguments("bench kernels --seconds NaN", "seconds is NaN, expected"));
+                arguments("bench kernels --seconds NaN", "seconds is NaN, expected"),
+                arguments("gradient-flow --output hdfs://host/flow", "hdfs://host/flow"),
+                arguments("gradient-flow --output DIR/file", "DIR/file"),
+                arguments("gradient-flow --output DIR/flow-of-bad-input --seqLen 11", "seqLen is 11"),
+                arguments("gradient-flow --output DIR/flow-of-bad-input --model DIR/nowhere", "input is missing"),
+                arguments("gradient-flow --output DIR/flow-of-bad-input --input DIR/text --model DIR/nowhere", "nowhere"),
+                arguments("gradient-flow --output DIR/flow-of-bad-input --input DIR/short", "expected at least 3201"));
     }
 
     @ParameterizedTest @MethodSource("badInput")
@@ -102,7 +108,7 @@ class RondoTest {
         assertEquals(Rondo.BAD_INPUT, run(line), err());
         List<String> said = err().lines().toList();
         String last = said.get(said.size() - 1);
-        assertTrue(last.startsWith("rondo: ") && last.contains(named), err());
+        assertTrue(last.startsWith("rondo: ") && last.contains(named.replace("DIR", folder.toString())), err());
         assertFalse(err().contains("\tat "), "a stack trace: " + err());
         assertEquals("", out());
         assertEquals("mine", Files.readString(folder.resolve("full/letter")));
@@ -159,6 +165,31 @@ class RondoTest {
         assertEquals(Rondo.BAD_INPUT, run("train --input DIR/text --output DIR/model" + SMALL), "a model is not overwritten");
         assertTrue(err().contains("--overwrite"), err());
         assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/model --overwrite" + SMALL), err());
+    }
+
+    /** Of 880 characters in 2 streams, 36 windows of 12 steps: a tenth to measure, the others to train on. */
+    @Test void gradientsAreFollowedInNetworksOfEveryKind() throws Exception {
+        String line = "gradient-flow --output DIR/flow --input DIR/text --hidden 4 --embedding 2 --batch 2 --seqLen 12";
+        assertEquals(Rondo.DONE, run(line), err());
+        List<String> said = out().lines().toList();
+        assertEquals("page=" + folder.resolve("flow/gradient-flow.html") + " curves=20", said.get(said.size() - 1));
+        assertEquals(1 + 20 * 12, Files.readAllLines(folder.resolve("flow/gradient-flow.tsv")).size());
+        String page = Files.readString(folder.resolve("flow/gradient-flow.html"));
+        assertTrue(page.contains("Training: 33 windows") && page.contains("Measured on 6 sequences"), page);
+
+        assertEquals(Rondo.BAD_INPUT, run(line), "nothing is overwritten unasked");
+        assertTrue(err().contains("gradient-flow.tsv") && err().contains("--overwrite"), err());
+        assertEquals(Rondo.DONE, run(line + " --overwrite --layers 1 --kernel portable"), err());
+        assertTrue(out().endsWith(" curves=12" + System.lineSeparator()) && !out().contains("NaN"), out());
+    }
+
+    @Test void gradientsAreFollowedInGivenModels() throws Exception {
+        assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/some/lstm" + SMALL), err());
+        assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/some/rnn --cell rnn" + SMALL), err());
+        assertEquals(Rondo.DONE, run("gradient-flow --model DIR/some/lstm,DIR/some/rnn --input DIR/text --output DIR/followed --batch 2 --seqLen 12"), err());
+        assertTrue(out().endsWith(" curves=2" + System.lineSeparator()), out());
+        String page = Files.readString(folder.resolve("followed/gradient-flow.html"));
+        assertTrue(page.contains(">lstm<") && page.contains(">rnn<") && !page.contains("before training"), page);
     }
 
     @Test void aFlippedBitInTheModelIsFound() throws IOException {
