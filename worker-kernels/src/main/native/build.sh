@@ -2,6 +2,7 @@
 # Builds the native library into Maven's target folder, or with "test" builds and runs the native tests under sanitizers.
 #   build.sh library <version> <target folder> <java home>
 #   build.sh test <target folder>
+#   build.sh test-clang <target folder> <java home>    the library and the tests by clang++; for the Maven profile slow
 #   build.sh test-aarch64 <target folder>    cross-compiled, on qemu; for the Maven profile slow
 set -eu
 source=$(cd "$(dirname "$0")" && pwd)
@@ -53,6 +54,15 @@ test)
     quietly "$build-build.log" cmake --build "$build" --parallel 2
     cd "$build" && quietly "$build-run.log" ctest --output-on-failure
     ;;
+test-clang)
+    build=$2/native-test-clang
+    command -v clang++ > /dev/null || { echo "The tests with clang need it: apt-get install clang" >&2; exit 1; }
+    mkdir -p "$2"
+    export JAVA_HOME="$3"
+    quietly "$build-configure.log" cmake -S "$source" -B "$build" -DRONDO_TESTS="$source/../../test/native" -DCMAKE_CXX_COMPILER=clang++
+    quietly "$build-build.log" cmake --build "$build" --parallel 2
+    quietly "$build-run.log" "$build/kernels_test"
+    ;;
 test-aarch64)
     build=$2/native-test-aarch64
     command -v aarch64-linux-gnu-g++ > /dev/null && command -v qemu-aarch64 > /dev/null || {
@@ -66,7 +76,7 @@ test-aarch64)
     quietly "$build-run.log" qemu-aarch64 "$build/kernels_test"
     ;;
 *)
-    echo "build.sh $1: expected library, test or test-aarch64" >&2
+    echo "build.sh $1: expected library, test, test-clang or test-aarch64" >&2
     exit 1
     ;;
 esac

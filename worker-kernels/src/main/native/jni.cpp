@@ -52,12 +52,16 @@ Dense dense(JNIEnv* env, jlong memory, jlongArray values) {
             r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix()};
 }
 
-// Token ids, targets or lengths, copied to their place in the memory; null stays null.
-const int32_t* ids(JNIEnv* env, jlong memory, jlong offset, jintArray values) {
-    if (!values) return nullptr;
+// The first `count` of an array, copied to their place in the memory.
+const int32_t* ids(JNIEnv* env, jlong memory, jlong offset, jintArray values, jsize count) {
     jint* place = reinterpret_cast<jint*>(floatsAt(memory, offset));
-    env->GetIntArrayRegion(values, 0, env->GetArrayLength(values), place);
+    env->GetIntArrayRegion(values, 0, count, place);
     return place;
+}
+
+// Token ids, targets or lengths; null stays null.
+const int32_t* ids(JNIEnv* env, jlong memory, jlong offset, jintArray values) {
+    return values ? ids(env, memory, offset, values, env->GetArrayLength(values)) : nullptr;
 }
 
 constexpr size_t HUGE_PAGE = size_t(2) << 20;
@@ -276,22 +280,22 @@ KERNEL(void, adam)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray 
 }
 
 // Of a table whose rows lie stride floats apart, those of ids alone; see NativeKernel.touched.
-KERNEL(void, zeroRows)(JNIEnv* env, jclass, jlong memory, jlong table, jlong stride, jlong place, jintArray rows) {
-    const int32_t* row = ids(env, memory, place, rows);
-    for (jsize i = 0; i < env->GetArrayLength(rows); i++) memset(floatsAt(memory, table + row[i] * stride), 0, size_t(stride) * sizeof(float));
+KERNEL(void, zeroRows)(JNIEnv* env, jclass, jlong memory, jlong table, jlong stride, jlong place, jintArray rows, jint count) {
+    const int32_t* row = ids(env, memory, place, rows, count);
+    for (jint i = 0; i < count; i++) memset(floatsAt(memory, table + row[i] * stride), 0, size_t(stride) * sizeof(float));
 }
 
-KERNEL(jdouble, sumOfSquaresOfRows)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlong table, jlong stride, jlong place, jintArray rows) {
-    const int32_t* row = ids(env, memory, place, rows);
+KERNEL(jdouble, sumOfSquaresOfRows)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlong table, jlong stride, jlong place, jintArray rows, jint count) {
+    const int32_t* row = ids(env, memory, place, rows, count);
     double sum = 0;
-    for (jsize i = 0; i < env->GetArrayLength(rows); i++) sum += kernelsAt(kernels).sumOfSquares(floatsAt(memory, table + row[i] * stride), long(stride));
+    for (jint i = 0; i < count; i++) sum += kernelsAt(kernels).sumOfSquares(floatsAt(memory, table + row[i] * stride), long(stride));
     return sum;
 }
 
-KERNEL(void, sgdRows)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlong parameters, jlong gradients, jlong stride, jlong place, jintArray rows,
+KERNEL(void, sgdRows)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlong parameters, jlong gradients, jlong stride, jlong place, jintArray rows, jint count,
                       jfloat learningRate, jfloat scale) {
-    const int32_t* row = ids(env, memory, place, rows);
-    for (jsize i = 0; i < env->GetArrayLength(rows); i++)
+    const int32_t* row = ids(env, memory, place, rows, count);
+    for (jint i = 0; i < count; i++)
         kernelsAt(kernels).sgd(floatsAt(memory, parameters + row[i] * stride), floatsAt(memory, gradients + row[i] * stride), nullptr, long(stride),
                                {learningRate, 0, scale, false, false});
 }

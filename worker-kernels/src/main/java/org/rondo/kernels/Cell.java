@@ -1,7 +1,7 @@
 package org.rondo.kernels;
 
 import java.io.Serializable;
-import java.util.Locale;
+import java.util.Arrays;
 
 /** What a recurrent layer does from one step to the next; the equations are on this package's page.
  *
@@ -23,8 +23,9 @@ public record Cell(int gates, Activation activation, boolean peephole) implement
      *  @param candidate activation of an LSTM's g: tanh or sigmoid
      *  @throws IllegalArgumentException for another name */
     public static Cell of(String name, String candidate) {
-        Activation g = Activation.valueOf(candidate.toUpperCase(Locale.ROOT));
-        return switch (name) {
+        Activation g = Arrays.stream(Activation.values()).filter(a -> a.name().equalsIgnoreCase(candidate)).findFirst().orElseThrow(() ->
+                new IllegalArgumentException("candidateActivation is '" + candidate + "', expected tanh or sigmoid; set spark.rondo.candidateActivation"));
+        return switch (String.valueOf(name)) {
             case "rnn" -> RNN;
             case "relu" -> RELU;
             case "lstm" -> new Cell(4, g, false);

@@ -1,13 +1,13 @@
 package org.rondo.kernels;
 
-import java.util.Objects;
 import org.rondo.kernels.Layout.Block;
 
 /** A memory laid out by a {@link Layout}, and the operations on it: each on one layer over one whole window. The network is
  *  composed from them once, in {@link UnrolledNetwork}, so that every architecture works on every kernel.
  *
  *  <p>Single-threaded: one kernel, one task. Every operation is deterministic to the bit on one instruction set. Arguments
- *  are checked here; what is below trusts them. */
+ *  are checked here, by the methods named check; what is below trusts them. Operands are those of this kernel's own
+ *  {@link #layout}, and anything else is an IllegalArgumentException, so that nothing outside its memory is ever touched. */
 public abstract sealed class Kernel implements AutoCloseable permits ReferenceKernel, NativeKernel {
     protected final Layout layout;
     private boolean closed;
@@ -21,7 +21,7 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
      *                {@code native}, or an error; {@code avx512}, {@code avx2}, {@code portable}: native on this instruction
      *                set, or an error; {@code reference}: plain Java in double precision */
     public static Kernel open(String choice, Layout layout) {
-        return switch (choice) {
+        return switch (String.valueOf(choice)) {
             case "reference" -> new ReferenceKernel(layout);
             case "auto" -> NativeLibrary.isLoaded() ? new NativeKernel(layout, "best") : new ReferenceKernel(layout);
             case "native" -> new NativeKernel(layout, "best");
@@ -152,43 +152,153 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
         return layout;
     }
 
-    /** @throws IllegalArgumentException unless there are {@code rows} ids, each in [least, end) */
-    void checkIds(String what, int[] ids, int rows, int least, int end) {
+    /** @param trains whether the operation needs gradients */
+    void check(Layout.Embedding e, boolean trains) {
+        checkOwn("embedding", e, e != null && e == layout.embedding, trains);
+    }
+
+    void check(Layout.Recurrent r, int[] lengths, boolean trains) {
+        boolean own = false;
+        for (Layout.Layer layer : layout.layers) for (Layout.Recurrent direction : layer.directions()) own |= r == direction;
+        checkOwn("recurrent layer", r, own, trains);
+        if (lengths != null) checkIds("lengths", lengths, layout.batch, 0, layout.seqLen + 1);
+    }
+
+    void check(Layout.Dense d, boolean trains) {
+        checkOwn("dense layer", d, d == layout.head, trains);
+    }
+
+    void checkTied(Layout.Embedding e, Layout.Dense d, boolean trains) {
+        check(e, trains);
+        check(d, trains);
+        if (!layout.network.tied()) throw new IllegalArgumentException("embedding and head of " + layout.network + " are not tied, expected a network with tied=true");
+    }
+
+    void checkHead(Layout.Dense d, boolean softmax, boolean trains) {
+        check(d, trains);
+        if (softmax != layout.network.head().softmax())
+            throw new IllegalArgumentException("the operation is of a " + loss(softmax) + ", expected one of the head's " + loss(!softmax));
+    }
+
+    private static String loss(boolean softmax) {
+        return softmax ? "softmax" : "squared error";
+    }
+
+    void checkInputs(Layout.Embedding e, int[] ids, boolean trains) {
+        check(e, trains);
+        checkIds("inputs", ids, layout.batch * layout.seqLen, 0, e.vocab());
+    }
+
+    void checkTargets(Layout.Dense d, int[] targets, boolean softmax, boolean trains) {
+        checkHead(d, softmax, trains);
+        checkIds(softmax ? "targets" : "counts", targets, d.rows(), Window.NONE, softmax ? d.outputs() : 1);
+    }
+
+    /** Rows of the head that are read into an array. */
+    void checkRows(Layout.Dense d, int first, int rows, float[] into) {
+        check(d, false);
+        if (first < 0 || rows < 0 || first > d.rows() - rows)
+            throw new IllegalArgumentException("rows are " + rows + " from " + first + " on, expected some of 0 to " + (d.rows() - 1));
+        checkRoom(into, 0, (long) rows * d.outputs(), "rows of outputs");
+    }
+
+    /** What a layer or the head is made of need not be looked at: it is this layout's own, or it is refused. */
+    private void checkOwn(String what, Object operand, boolean own, boolean trains) {
         checkOpen();
-        if (ids.length != rows)
-            throw new IllegalArgumentException(what + " of a window are " + ids.length + ", expected " + rows + ": the kernel was opened for seqLen "
-                    + layout.seqLen + " x batch " + layout.batch);
+        if (!own) throw new IllegalArgumentException(what + " is " + (operand == null ? "null" : "of another layout") + ", expected one of this kernel's layout(), of "
+                + layout.network);
+        if (trains && !layout.training)
+            throw new IllegalArgumentException("the operation needs gradients, but the layout is for scoring; expected one of Layout.forTraining");
+    }
+
+    void check(Matrix m) {
+        checkOpen();
+        if (m == null || !layout.encloses(m))
+            throw new IllegalArgumentException("operand is " + m + ", expected a matrix of this kernel's layout(), or rows of one");
+    }
+
+    void checkCopy(Matrix from, Matrix to) {
+        check(from);
+        check(to);
+        if (to.rows() > from.rows() || to.cols() != from.cols() || overlap(from, to))
+            throw new IllegalArgumentException("from " + from + " to " + to + ", expected as many columns, no more rows, and no overlap");
+    }
+
+    void checkCopy(Matrix from, int fromColumn, Matrix to, int toColumn, int columns) {
+        check(from);
+        check(to);
+        boolean within = columns >= 0 && fromColumn >= 0 && fromColumn <= from.cols() - columns && toColumn >= 0 && toColumn <= to.cols() - columns;
+        if (to.rows() != from.rows() || !within || overlap(from, to))
+            throw new IllegalArgumentException(columns + " columns from " + fromColumn + " on of " + from + " to " + toColumn + " of " + to
+                    + ", expected columns that both have, as many rows, and no overlap");
+    }
+
+    static boolean overlap(Matrix a, Matrix b) {
+        return a.offset() < b.offset() + b.floats() && b.offset() < a.offset() + a.floats();
+    }
+
+    void checkDropout(Matrix from, Matrix to, double rate, Draw draw, int period) {
+        check(from);
+        if (!from.equals(to)) checkCopy(from, to);
+        checkRate(rate);
+        if (draw == null) throw new IllegalArgumentException("draw is null, expected the window's");
+        if (from.rows() != to.rows() || period < 1 || period > to.rows())
+            throw new IllegalArgumentException("dropout with period " + period + " from " + from + " to " + to + ", expected as many rows in both, and a period of 1 to "
+                    + to.rows());
+    }
+
+    /** An array that a matrix is written from or read into. */
+    void checkArray(float[] array, int at, Matrix m) {
+        check(m);
+        checkRoom(array, at, (long) m.rows() * m.cols(), m.name());
+    }
+
+    private static void checkRoom(float[] array, int at, long count, String what) {
+        if (array == null || at < 0 || at > array.length - count)
+            throw new IllegalArgumentException("array has " + length(array) + " floats, expected " + count + " from " + at + " on for " + what);
+    }
+
+    /** For messages. */
+    static String length(float[] array) {
+        return array == null ? "null" : String.valueOf(array.length);
+    }
+
+    /** @param all bytes of this kind that there are, free or not */
+    IllegalStateException noMemory(String kind, long bytes, long all, String setting) {
+        return new IllegalStateException("no " + kind + " for a kernel: " + bytes + " bytes wanted for " + layout.network + ", batch " + layout.batch + ", seqLen "
+                + layout.seqLen + ", expected less than is free of " + all + "; lower batch, seqLen or hidden, or raise " + setting);
+    }
+
+    void checkStep(int step) {
+        checkOpen();
+        if (step < 1) throw new IllegalArgumentException("step is " + step + ", expected 1 at the first update, and one more at each");
+    }
+
+    /** @throws IllegalArgumentException unless there are {@code rows} ids, each in [least, end) */
+    private void checkIds(String what, int[] ids, int rows, int least, int end) {
+        if (ids == null || ids.length != rows)
+            throw new IllegalArgumentException(what + " of a window are " + (ids == null ? "null" : ids.length) + ", expected " + rows
+                    + ": the kernel was opened for seqLen " + layout.seqLen + " x batch " + layout.batch);
         for (int i = 0; i < rows; i++)
             if (ids[i] < least || ids[i] >= end)
                 throw new IllegalArgumentException(what + " of step " + i / layout.batch + ", sequence " + i % layout.batch + " is "
                         + ids[i] + ", expected " + least + " to " + (end - 1));
     }
 
-    /** @throws IllegalArgumentException unless every sequence of the batch has a length in [0, seqLen] */
-    void checkLengths(int[] lengths) {
-        if (lengths != null) checkIds("lengths", lengths, layout.batch, 0, layout.seqLen + 1);
-    }
-
     /** @throws IllegalArgumentException unless the vector has parameterCount floats */
-    void checkVector(float[] canonical) {
+    void checkVector(Block block, float[] canonical) {
         checkOpen();
+        layout.block(block);
         int expected = layout.network.parameterCount();
-        if (canonical.length != expected)
-            throw new IllegalArgumentException("vector has " + canonical.length + " floats, " + layout.network + " has " + expected + " parameters");
-    }
-
-    /** @throws IndexOutOfBoundsException unless the head has these rows, and the array room for them */
-    void checkRows(Layout.Dense d, int first, int rows, float[] into) {
-        checkOpen();
-        Objects.checkFromIndexSize(first, rows, d.rows());
-        Objects.checkFromIndexSize(0, (long) rows * d.outputs(), into.length);
+        if (canonical == null || canonical.length != expected)
+            throw new IllegalArgumentException("vector has " + length(canonical) + " floats, expected " + expected + ", the parameters of " + layout.network);
     }
 
     static void checkRate(double rate) {
         if (!(rate >= 0 && rate < 1)) throw new IllegalArgumentException("dropout rate is " + rate + ", expected 0 or more, and less than 1");
     }
 
-    void checkOpen() {
+    private void checkOpen() {
         if (closed) throw new IllegalStateException("this kernel is closed; open a new one");
     }
 }

@@ -28,6 +28,7 @@ public final class Layout {
     private static final int READ_ROWS = 16;
     /** Rows of a window that the native backward pass packs at a time, and panels of the head that it takes at a time. */
     static final int PACKED_ROWS = 1024, HEAD_PANELS = 4;
+    private static final int MOST_TOKENS = 1 << 24;
 
     /** Blocks of the same form: {@link #at(Block, Tensor)}. */
     public enum Block { PARAMETERS, GRADIENTS, FIRST_MOMENT, SECOND_MOMENT }
@@ -74,6 +75,8 @@ public final class Layout {
     public final Network network;
     public final int batch, seqLen;
     public final boolean training;
+    /** Whether there is room for activations both before and after dropout. */
+    public final boolean dropout;
     /** Null where the inputs are features. */
     public final Embedding embedding;
     /** seqLen*batch rows that layer 0 reads: embedded tokens, or features. */
@@ -103,23 +106,23 @@ public final class Layout {
     }
 
     private Layout(Network network, int batch, int seqLen, boolean training, boolean dropout, int moments) {
-        if (batch < 1 || seqLen < 1 || (long) batch * seqLen > 1 << 24)
-            throw new IllegalArgumentException("window of seqLen " + seqLen + " x batch " + batch
-                    + ": both must be at least 1, and their product at most " + (1 << 24));
+        checkWindow(batch, seqLen);
+        if (moments < 0 || moments > 2) throw new IllegalArgumentException("the optimiser's moments are " + moments + ", expected 0, 1 or 2");
         this.network = network;
         this.batch = batch;
         this.seqLen = seqLen;
         this.training = training;
+        this.dropout = dropout;
         for (Tensor t : network.tensors()) places.put(t.name(), within(t));
         long blockFloats = places.values().stream().mapToLong(Matrix::floats).sum();
         int count = training ? 2 + moments : 1;
         for (Block block : List.of(Block.values()).subList(0, count))
-            blocks.put(block, claim(new Matrix(block.name().toLowerCase(), 0, Math.toIntExact(blockFloats / VECTOR), VECTOR, VECTOR)));
+            blocks.put(block, claim(block.name().toLowerCase(), blockFloats / VECTOR, VECTOR));
 
         int n = batch * seqLen;
         ids = claim("ids", 1, n);
         long scratchFloats = Math.max(Math.max(stagedFloats(), readFloats()), training ? scratchFloats() : 0);
-        scratch = claim(new Matrix("scratch", 0, Math.toIntExact(scratchFloats / VECTOR + 1), VECTOR, VECTOR));
+        scratch = claim("scratch", scratchFloats / VECTOR + 1, VECTOR);
         inputs = claim("inputs", n, network.embedding());
         Matrix dInputs = training && network.vocab() > 0 ? claim("d inputs", n, network.embedding()) : null;
         embedding = network.vocab() == 0 ? null : new Embedding(network.vocab(), network.embedding(), batch, seqLen,
@@ -155,7 +158,7 @@ public final class Layout {
                 at(Block.GRADIENTS, "weight_ih_l" + name), at(Block.GRADIENTS, "weight_hh_l" + name), at(Block.GRADIENTS, "bias_l" + name),
                 at(Block.GRADIENTS, "peephole_l" + name),
                 x, claim("h" + name, n + batch, H), memory ? claim("c" + name, n + batch, H) : null, memory ? claim("tanhC" + name, n, H) : null,
-                claim("gates" + name, Math.multiplyExact(n | 1, gatePanels()), PANEL),   // an odd number of rows a panel: kernel.h
+                claim("gates" + name, (long) (n | 1) * gatePanels(), PANEL),   // an odd number of rows a panel: kernel.h
                 dx, training ? claim("dh" + name, n, H) : null, training && memory ? claim("dc" + name, batch, H) : null, scratch);
     }
 
@@ -164,10 +167,10 @@ public final class Layout {
         Head kind = network.head();
         int rows = kind.atEveryStep() ? batch * seqLen : batch, outputs = kind.outputs(), width = network.width();
         boolean own = dropout || !kind.atEveryStep();
-        Matrix W = network.tied() ? claim("tied weight", outputPanels() * width, PANEL) : at(Block.PARAMETERS, "output.weight");
-        Matrix dW = !training ? null : network.tied() ? claim("d tied weight", outputPanels() * width, PANEL) : at(Block.GRADIENTS, "output.weight");
+        Matrix W = network.tied() ? claim("tied weight", (long) outputPanels() * width, PANEL) : at(Block.PARAMETERS, "output.weight");
+        Matrix dW = !training ? null : network.tied() ? claim("d tied weight", (long) outputPanels() * width, PANEL) : at(Block.GRADIENTS, "output.weight");
         return new Dense(outputs, width, rows, W, at(Block.PARAMETERS, "output.bias"), dW, at(Block.GRADIENTS, "output.bias"),
-                own ? claim("x of head", rows, width) : below, claim("z", Math.multiplyExact(rows, outputPanels()), PANEL), claim("loss", 1, rows),
+                own ? claim("x of head", rows, width) : below, claim("z", (long) rows * outputPanels(), PANEL), claim("loss", 1, rows),
                 kind.softmax() ? null : claim("y", rows, outputs),
                 !training ? null : kind.atEveryStep() ? dBelow : claim("dx of head", rows, width), claim("sums", rows, 2 * VECTOR), scratch);
     }
@@ -190,18 +193,42 @@ public final class Layout {
      *  @throws IllegalArgumentException if this layout has no such block */
     public Matrix block(Block block) {
         Matrix m = blocks.get(block);
-        if (m == null) throw new IllegalArgumentException("this layout has no " + block + "; it has " + blocks.keySet());
+        if (m == null) throw new IllegalArgumentException("this layout has no block " + block + ", expected one of " + blocks.keySet());
         return m;
     }
 
-    /** The place of a tensor in a block. */
+    /** The place of a tensor in a block.
+     *  @throws IllegalArgumentException if this layout has no such block, or its network no such tensor */
     public Matrix at(Block block, Tensor tensor) {
-        return at(block, tensor.name());
+        block(block);
+        Matrix m = at(block, tensor.name());
+        if (m == null)
+            throw new IllegalArgumentException("tensor " + tensor.name() + " has no place in this layout, expected one of " + places.keySet());
+        return m;
     }
 
     /** All matrices that guards enclose, in the order of their offsets; blocks count as one. */
     List<Matrix> matrices() {
         return matrices;
+    }
+
+    /** Whether {@code m} lies within one of the matrices, so that what is done to it reaches no guard. */
+    boolean encloses(Matrix m) {
+        int last = 0, end = matrices.size();      // the last one that begins at m or before it
+        while (end - last > 1) {
+            int middle = (last + end) / 2;
+            if (matrices.get(middle).offset() <= m.offset()) last = middle;
+            else end = middle;
+        }
+        long within = m.offset() - matrices.get(last).offset();
+        return within >= 0 && m.floats() <= matrices.get(last).floats() - within;
+    }
+
+    /** @throws IllegalArgumentException for a window without steps or sequences, or of more tokens than an array of them should hold */
+    static void checkWindow(int batch, int seqLen) {
+        if (batch < 1 || seqLen < 1 || (long) batch * seqLen > MOST_TOKENS)
+            throw new IllegalArgumentException("window of seqLen " + seqLen + " x batch " + batch
+                    + ", expected both at least 1, and their product at most " + MOST_TOKENS);
     }
 
     /** Panels of 64 columns that the weights of one input to a layer's gates fill: 16 units of an LSTM each, or 64 of an RNN. */
@@ -241,7 +268,7 @@ public final class Layout {
     /** A tensor's place, from the start of its block. Outputs and gates are padded to whole panels. */
     private Matrix within(Tensor t) {
         String name = t.name();
-        int from = Math.toIntExact(places.values().stream().mapToLong(Matrix::floats).sum());
+        long from = places.values().stream().mapToLong(Matrix::floats).sum();
         int inputs = t.shape().size() == 2 ? t.shape().get(1) : 1;
         if (name.equals("embedding.weight")) return matrix(name, from, network.vocab(), network.embedding());
         return matrix(name, from, (name.startsWith("output.") ? outputPanels() : gatePanels()) * inputs, PANEL);
@@ -252,12 +279,11 @@ public final class Layout {
         return m == null || !has(block) ? null : new Matrix(tensor, block(block).offset() + m.offset(), m.rows(), m.cols(), m.stride());
     }
 
-    private Matrix claim(String name, int rows, long cols) {
-        return claim(matrix(name, 0, rows, Math.toIntExact(cols)));
-    }
-
-    private Matrix claim(Matrix m) {
-        Matrix placed = new Matrix(m.name(), end, m.rows(), m.cols(), m.stride());
+    private Matrix claim(String name, long rows, int cols) {
+        if (rows > Integer.MAX_VALUE)
+            throw new IllegalArgumentException(name + " of " + network + " for seqLen " + seqLen + " x batch " + batch + " has " + rows + " rows, expected at most "
+                    + Integer.MAX_VALUE + "; lower seqLen, batch, hidden or vocab");
+        Matrix placed = matrix(name, end, (int) rows, cols);
         end += placed.floats() + GUARD;
         matrices.add(placed);
         return placed;

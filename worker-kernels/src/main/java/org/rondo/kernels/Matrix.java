@@ -5,17 +5,30 @@ package org.rondo.kernels;
  *  @param offset floats from the start of the kernel's memory, a multiple of 16 */
 public record Matrix(String name, long offset, int rows, int cols, int stride) {
 
+    public Matrix {
+        if (offset < 0 || offset % Layout.VECTOR != 0 || rows < 0 || cols < 1 || stride != (cols + Layout.VECTOR - 1L) / Layout.VECTOR * Layout.VECTOR)
+            throw new IllegalArgumentException("matrix " + name + " of " + rows + " x " + cols + " at " + offset + ", its rows " + stride
+                    + " apart; expected 0 rows or more of 1 column or more, columns rounded up to " + Layout.VECTOR + " apart, at a multiple of "
+                    + Layout.VECTOR);
+    }
+
     public long floats() {
         return (long) rows * stride;
     }
 
     /** The first rows, as a matrix of their own. */
     public Matrix first(int count) {
-        return new Matrix(name, offset, count, cols, stride);
+        return slice(0, count);
     }
 
     /** The rows from {@code first} on, as a matrix of their own. */
     public Matrix fromRow(int first) {
-        return new Matrix(name, offset + (long) first * stride, rows - first, cols, stride);
+        return slice(first, rows - first);
+    }
+
+    private Matrix slice(int first, int count) {
+        if (first < 0 || count < 0 || count > rows - first)
+            throw new IllegalArgumentException(count + " rows from row " + first + " on of " + name + ", expected some of its " + rows);
+        return new Matrix(name, offset + (long) first * stride, count, cols, stride);
     }
 }

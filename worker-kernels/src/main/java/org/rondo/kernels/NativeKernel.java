@@ -1,33 +1,45 @@
 package org.rondo.kernels;
 
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.Arrays;
+import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Objects;
-import java.util.stream.IntStream;
+import java.util.Map;
 import org.rondo.kernels.Layout.Block;
 
 /** The kernel of {@code src/main/native}, on one instruction set. Memory is one native allocation, whose address this class
  *  keeps to itself; every operation is one native call, given the sizes and offsets of its operands. */
 public final class NativeKernel extends Kernel {
+    /** Bytes of this machine, or of the container that it is. */
+    private static final long MACHINE = ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
+    private static final int ANY = -1;
+
     private final String instructionSet;
     private final long kernels;
     private final long memory;
-    /** Rows of the embedding's gradient that may be other than zero, ascending, or null if any may: a window has fewer tokens
-     *  than the table has rows, so zeroing, norm and plain SGD leave the others alone. After {@link #embeddingBackward} they
-     *  are those of the window, whatever was before, so what is computed does not depend on it. */
-    private int[] touched = {};
+    /** The sizes and offsets of each of the layout's records. */
+    private final Map<Record, long[]> operands = new IdentityHashMap<>();
+    /** Rows of the embedding's gradient that may be other than zero, ascending, or any if {@code touchedCount} is {@link #ANY}: a
+     *  window has fewer tokens than the table has rows, so zeroing, norm and plain SGD leave the others alone. After
+     *  {@link #embeddingBackward} they are those of the window, whatever was before, so what is computed does not depend on it. */
+    private final int[] touched;
+    private int touchedCount;
 
     /** @param instructionSet one of {@link NativeLibrary#instructionSets()}, or {@code best}
      *  @throws IllegalArgumentException if this machine does not have it, or the library cannot be loaded
-     *  @throws IllegalStateException if the memory cannot be had */
+     *  @throws IllegalStateException if the memory cannot be had: more than the machine or its container has, or refused */
     NativeKernel(Layout layout, String instructionSet) {
         super(layout);
         this.kernels = NativeLibrary.find(instructionSet);
         this.instructionSet = instructionSet.equals("best") ? NativeLibrary.instructionSets().get(0) : instructionSet;
-        this.memory = allocate(layout.bytes());
-        if (memory == 0)
-            throw new IllegalStateException("no native memory for a kernel: " + layout.bytes() + " bytes wanted for " + layout.network + ", batch "
-                    + layout.batch + ", seqLen " + layout.seqLen + "; lower batch, seqLen or hidden, or raise spark.executor.memoryOverhead");
+        if (layout.embedding != null) operands.put(layout.embedding, operands(layout.embedding));
+        for (Layout.Layer layer : layout.layers) for (Layout.Recurrent r : layer.directions()) operands.put(r, operands(r));
+        operands.put(layout.head, operands(layout.head));
+        touched = layout.embedding == null ? null : new int[layout.batch * layout.seqLen];
+        // What the system would grant beyond its memory, or the container's, it would be killed for when the pages are touched.
+        this.memory = layout.bytes() > MACHINE ? 0 : allocate(layout.bytes());
+        if (memory == 0) throw noMemory("memory", layout.bytes(), MACHINE, "spark.executor.memoryOverhead");
         for (Matrix m : layout.matrices()) {
             guard(memory, before(m));
             guard(memory, after(m));
@@ -39,8 +51,8 @@ public final class NativeKernel extends Kernel {
     }
 
     @Override public void load(Block block, float[] canonical) {
-        checkVector(canonical);
-        if (block == Block.GRADIENTS) touched = null;
+        checkVector(block, canonical);
+        writes(layout.block(block));
         for (Tensor t : layout.network.tensors()) {
             Matrix m = layout.at(block, t);
             if (isRows(t)) writeRows(canonical, t.offset(), memory, m.offset(), m.rows(), m.cols());
@@ -49,7 +61,7 @@ public final class NativeKernel extends Kernel {
     }
 
     @Override public void store(Block block, float[] canonical) {
-        checkVector(canonical);
+        checkVector(block, canonical);
         for (Tensor t : layout.network.tensors()) {
             Matrix m = layout.at(block, t);
             if (isRows(t)) readRows(memory, m.offset(), m.rows(), m.cols(), canonical, t.offset());
@@ -58,141 +70,148 @@ public final class NativeKernel extends Kernel {
     }
 
     @Override public void write(float[] source, int at, Matrix m) {
-        checkOpen();
-        Objects.checkFromIndexSize(at, Math.multiplyExact(m.rows(), m.cols()), source.length);
+        checkArray(source, at, m);
+        writes(m);
         writeRows(source, at, memory, m.offset(), m.rows(), m.cols());
     }
 
     @Override public void read(Matrix m, float[] target, int at) {
-        checkOpen();
-        Objects.checkFromIndexSize(at, Math.multiplyExact(m.rows(), m.cols()), target.length);
+        checkArray(target, at, m);
         readRows(memory, m.offset(), m.rows(), m.cols(), target, at);
     }
 
     @Override public void copy(Matrix from, Matrix to) {
-        checkOpen();
+        checkCopy(from, to);
+        writes(to);
         copy(memory, from.offset(), to.offset(), to.floats());
     }
 
     @Override public void zero(Matrix m) {
-        checkOpen();
+        check(m);
+        writes(m);
         zero(memory, m.offset(), m.floats());
     }
 
     @Override public void copyColumns(Matrix from, int fromColumn, Matrix to, int toColumn, int columns) {
-        checkOpen();
-        Objects.checkFromIndexSize(fromColumn, columns, from.cols());
-        Objects.checkFromIndexSize(toColumn, columns, to.cols());
+        checkCopy(from, fromColumn, to, toColumn, columns);
+        writes(to);
         copyColumns(memory, from.offset() + fromColumn, from.stride(), to.offset() + toColumn, to.stride(), from.rows(), columns);
     }
 
     @Override public void embeddingForward(Layout.Embedding e, int[] ids) {
-        checkIds("inputs", ids, layout.batch * layout.seqLen, 0, e.vocab());
-        embeddingForward(kernels, memory, operands(e), layout.ids.offset(), ids);
+        checkInputs(e, ids, false);
+        embeddingForward(kernels, memory, operands.get(e), layout.ids.offset(), ids);
     }
 
     @Override public void embeddingBackward(Layout.Embedding e, int[] ids) {
-        checkIds("inputs", ids, layout.batch * layout.seqLen, 0, e.vocab());
-        if (touched == null) zero(e.dWeight());
-        else zeroRows(memory, e.dWeight().offset(), e.dWeight().stride(), layout.ids.offset(), touched);
-        embeddingBackward(kernels, memory, operands(e), layout.ids.offset(), ids);
-        touched = Arrays.stream(ids).sorted().distinct().toArray();
+        checkInputs(e, ids, true);
+        if (touchedCount == ANY) zero(memory, e.dWeight().offset(), e.dWeight().floats());
+        else zeroRows(memory, e.dWeight().offset(), e.dWeight().stride(), layout.ids.offset(), touched, touchedCount);
+        embeddingBackward(kernels, memory, operands.get(e), layout.ids.offset(), ids);
+        System.arraycopy(ids, 0, touched, 0, ids.length);
+        Arrays.sort(touched);
+        touchedCount = 0;
+        for (int id : touched) if (touchedCount == 0 || id != touched[touchedCount - 1]) touched[touchedCount++] = id;
+    }
+
+    /** Notes what may become other than zero. */
+    private void writes(Matrix to) {
+        if (layout.embedding != null && layout.training && overlap(to, layout.embedding.dWeight())) touchedCount = ANY;
     }
 
     @Override public void tie(Layout.Embedding e, Layout.Dense d) {
-        checkOpen();
-        tie(kernels, memory, operands(e), operands(d));
+        checkTied(e, d, false);
+        tie(kernels, memory, operands.get(e), operands.get(d));
     }
 
     @Override public void addTied(Layout.Embedding e, Layout.Dense d) {
-        checkOpen();
-        touched = null;
-        addTied(kernels, memory, operands(e), operands(d));
+        checkTied(e, d, true);
+        touchedCount = ANY;
+        addTied(kernels, memory, operands.get(e), operands.get(d));
     }
 
     @Override public void dropout(Matrix from, Matrix to, double rate, Draw draw, int layer, int period) {
-        checkOpen();
-        checkRate(rate);
+        checkDropout(from, to, rate, draw, period);
+        writes(to);
         long threshold = (long) (rate * 0x1p32);
         long[] operands = {from.offset(), to.offset(), from.floats(), (long) period * from.stride(), threshold, draw.seed(), layer, draw.window(), draw.shard()};
         dropout(kernels, memory, operands, (float) (1 / (1 - rate)));
     }
 
     @Override public void recurrentForward(Layout.Recurrent r, int[] lengths) {
-        checkOpen();
-        checkLengths(lengths);
-        recurrentForward(kernels, memory, operands(r), layout.ids.offset(), lengths);
+        check(r, lengths, false);
+        recurrentForward(kernels, memory, operands.get(r), layout.ids.offset(), lengths);
     }
 
     @Override public void recurrentBackward(Layout.Recurrent r, int[] lengths) {
-        checkOpen();
-        checkLengths(lengths);
-        recurrentBackward(kernels, memory, operands(r), layout.ids.offset(), lengths);
+        check(r, lengths, true);
+        recurrentBackward(kernels, memory, operands.get(r), layout.ids.offset(), lengths);
     }
 
     @Override public void denseForward(Layout.Dense d) {
-        checkOpen();
-        denseForward(kernels, memory, operands(d));
+        check(d, false);
+        denseForward(kernels, memory, operands.get(d));
     }
 
     @Override public void softmaxForward(Layout.Dense d, int[] targets) {
-        checkOpen();
-        if (targets != null) checkIds("targets", targets, d.rows(), Window.NONE, d.outputs());
-        softmaxForward(kernels, memory, operands(d), layout.ids.offset(), targets);
+        if (targets == null) checkHead(d, true, false);
+        else checkTargets(d, targets, true, false);
+        softmaxForward(kernels, memory, operands.get(d), layout.ids.offset(), targets);
     }
 
     @Override public void softmaxBackward(Layout.Dense d, int[] targets, float scale) {
-        checkIds("targets", targets, d.rows(), Window.NONE, d.outputs());
-        softmaxBackward(kernels, memory, operands(d), layout.ids.offset(), targets, scale);
+        checkTargets(d, targets, true, true);
+        softmaxBackward(kernels, memory, operands.get(d), layout.ids.offset(), targets, scale);
     }
 
     @Override public void squaredForward(Layout.Dense d, int[] counts) {
-        checkIds("counts", counts, d.rows(), Window.NONE, 1);
-        squaredForward(kernels, memory, operands(d), layout.ids.offset(), counts);
+        checkTargets(d, counts, false, false);
+        squaredForward(kernels, memory, operands.get(d), layout.ids.offset(), counts);
     }
 
     @Override public void squaredBackward(Layout.Dense d, int[] counts, float scale) {
-        checkIds("counts", counts, d.rows(), Window.NONE, 1);
-        squaredBackward(kernels, memory, operands(d), layout.ids.offset(), counts, scale);
+        checkTargets(d, counts, false, true);
+        squaredBackward(kernels, memory, operands.get(d), layout.ids.offset(), counts, scale);
     }
 
     @Override public void denseBackward(Layout.Dense d) {
-        checkOpen();
-        denseBackward(kernels, memory, operands(d));
+        check(d, true);
+        denseBackward(kernels, memory, operands.get(d));
     }
 
     @Override public void readProbabilities(Layout.Dense d, int first, int rows, float[] into) {
         checkRows(d, first, rows, into);
         int atOnce = (int) ((d.scratch().floats() - Layout.VECTOR) / d.outputs());      // kernel.h: and a vector
-        readProbabilities(kernels, memory, operands(d), first, rows, atOnce, into);
+        readProbabilities(kernels, memory, operands.get(d), first, rows, atOnce, into);
     }
 
     @Override public void readOutputs(Layout.Dense d, int row, float[] into) {
         checkRows(d, row, 1, into);
-        readOutputs(kernels, memory, operands(d), row, into);
+        readOutputs(kernels, memory, operands.get(d), row, into);
     }
 
     @Override public double sum(Matrix m) {
-        checkOpen();
+        check(m);
         return sum(kernels, memory, m.offset(), m.floats());
     }
 
     @Override public double sumOfSquares(Matrix m) {
-        checkOpen();
+        check(m);
         boolean sparse = isSparse() && m.equals(layout.block(Block.GRADIENTS));
         if (!sparse) return sumOfSquares(kernels, memory, m.offset(), m.floats());
         Matrix table = layout.embedding.dWeight();
-        return sumOfSquaresOfRows(kernels, memory, table.offset(), table.stride(), layout.ids.offset(), touched)
+        return sumOfSquaresOfRows(kernels, memory, table.offset(), table.stride(), layout.ids.offset(), touched, touchedCount)
                 + sumOfSquares(kernels, memory, m.offset() + table.floats(), m.floats() - table.floats());
     }
 
     @Override public void sgd(float learningRate, float momentum, boolean nesterov, int step, float scale) {
-        checkOpen();
+        checkStep(step);
         Matrix w = layout.block(Block.PARAMETERS), g = layout.block(Block.GRADIENTS), v = momentum == 0 ? null : layout.block(Block.FIRST_MOMENT);
         long done = 0;
         if (momentum == 0 && isSparse()) {
             Matrix table = layout.embedding.weight();
-            sgdRows(kernels, memory, table.offset(), layout.embedding.dWeight().offset(), table.stride(), layout.ids.offset(), touched, learningRate, scale);
+            sgdRows(kernels, memory, table.offset(), layout.embedding.dWeight().offset(), table.stride(), layout.ids.offset(), touched, touchedCount, learningRate,
+                    scale);
             done = table.floats();
         }
         long[] blocks = {w.offset() + done, g.offset() + done, v == null ? -1 : v.offset(), w.floats() - done};
@@ -201,11 +220,11 @@ public final class NativeKernel extends Kernel {
 
     /** Whether of GRADIENTS, which begin with the embedding's, only the rows {@link #touched} are other than zero. */
     private boolean isSparse() {
-        return touched != null && layout.embedding != null && layout.has(Block.GRADIENTS);
+        return layout.embedding != null && layout.training && touchedCount != ANY;
     }
 
     @Override public void adam(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, int step, float scale) {
-        checkOpen();
+        checkStep(step);
         Matrix w = layout.block(Block.PARAMETERS);
         long[] blocks = {w.offset(), layout.block(Block.GRADIENTS).offset(), layout.block(Block.FIRST_MOMENT).offset(),
                 layout.block(Block.SECOND_MOMENT).offset(), w.floats()};
@@ -267,10 +286,9 @@ public final class NativeKernel extends Kernel {
 
     /** Sizes, then offsets, -1 where there is no matrix: kernel.h's structs in the order of their fields. */
     private static long[] operands(long[] sizes, Matrix... matrices) {
-        return IntStream.range(0, sizes.length + matrices.length).mapToLong(i -> {
-            Matrix m = i < sizes.length ? null : matrices[i - sizes.length];
-            return i < sizes.length ? sizes[i] : m == null ? -1 : m.offset();
-        }).toArray();
+        long[] all = Arrays.copyOf(sizes, sizes.length + matrices.length);
+        for (int i = 0; i < matrices.length; i++) all[sizes.length + i] = matrices[i] == null ? -1 : matrices[i].offset();
+        return all;
     }
 
     private static native long allocate(long bytes);
@@ -333,10 +351,10 @@ public final class NativeKernel extends Kernel {
 
     private static native void adam(long kernels, long memory, long[] blocks, float[] settings);
 
-    private static native void zeroRows(long memory, long table, long stride, long place, int[] rows);
+    private static native void zeroRows(long memory, long table, long stride, long place, int[] rows, int count);
 
-    private static native double sumOfSquaresOfRows(long kernels, long memory, long table, long stride, long place, int[] rows);
+    private static native double sumOfSquaresOfRows(long kernels, long memory, long table, long stride, long place, int[] rows, int count);
 
-    private static native void sgdRows(long kernels, long memory, long parameters, long gradients, long stride, long place, int[] rows,
+    private static native void sgdRows(long kernels, long memory, long parameters, long gradients, long stride, long place, int[] rows, int count,
                                        float learningRate, float scale);
 }

@@ -16,22 +16,25 @@ import java.util.List;
  *  @param tied          the softmax's weights are the embedding's (Press and Wolf 2017) */
 public record Network(int vocab, int embedding, Cell cell, int hidden, int layers, boolean bidirectional, Head head, boolean tied)
         implements Serializable {
+    private static final int MOST_LAYERS = 1000;
 
     public Network {
         if (vocab < 0) throw new IllegalArgumentException("vocab is " + vocab + ", expected at least 1, or 0 for features");
         positive("embedding", embedding);
         positive("hidden", hidden);
         positive("layers", layers);
-        int width = (bidirectional ? 2 : 1) * hidden;
+        if (layers > MOST_LAYERS) throw new IllegalArgumentException("layers is " + layers + ", expected at most " + MOST_LAYERS);
+        double width = (bidirectional ? 2.0 : 1) * hidden;
         if (tied && (vocab != head.outputs() || embedding != width || !head.softmax()))
-            throw new IllegalArgumentException("tied embeddings need a softmax over the vocabulary and embedding equal to the width of the last layer, got embedding "
-                    + embedding + " and width " + width + "; set spark.rondo.embedding to " + width + " or spark.rondo.tied to false");
-        long perLayer = (long) cell.gates() * hidden * (hidden + 1L) * (bidirectional ? 2 : 1);
-        double floats = (double) vocab * embedding + head.outputs() * (width + 1.0)
-                + perLayer * (double) layers + (double) cell.gates() * width * (embedding + (layers - 1.0) * width) + 3.0 * width * layers;
+            throw new IllegalArgumentException("tied embeddings need a softmax over the vocabulary and embedding equal to the width of the last layer, got "
+                    + head + ", vocab " + vocab + ", embedding " + embedding + " and width " + (long) width + "; set spark.rondo.embedding to "
+                    + (long) width + " or spark.rondo.tied to false");
+        double floats = (double) vocab * embedding + head.outputs() * (width + 1)
+                + cell.gates() * width * (embedding + (layers - 1) * width + layers * (hidden + 1.0)) + 3 * width * layers;
         if (floats > Integer.MAX_VALUE / 2)
-            throw new IllegalArgumentException("network has " + (long) floats + " parameters, at most " + Integer.MAX_VALUE / 2
-                    + " fit the flat vector; lower hidden, layers, embedding or maxVocabulary");
+            throw new IllegalArgumentException("vocab " + vocab + ", embedding " + embedding + ", hidden " + hidden + ", layers " + layers + " and "
+                    + head.outputs() + " outputs make " + (long) floats + " parameters, expected at most " + Integer.MAX_VALUE / 2
+                    + ", which fit the flat vector; lower hidden, layers, embedding or maxVocabulary");
     }
 
     /** A language model of LSTM layers: at every step a softmax over what may come next. */
@@ -59,7 +62,7 @@ public record Network(int vocab, int embedding, Cell cell, int hidden, int layer
     /** @throws IllegalArgumentException if no tensor has this name */
     public Tensor tensor(String name) {
         return tensors().stream().filter(t -> t.name().equals(name)).findFirst().orElseThrow(() ->
-                new IllegalArgumentException("no tensor " + name + " in " + this + "; it has "
+                new IllegalArgumentException("no tensor " + name + " in " + this + ", expected one of "
                         + tensors().stream().map(Tensor::name).toList()));
     }
 

@@ -7,6 +7,7 @@ public final class Philox {
 
     /** Four words of 32 bits. {@code out} has at least 4 elements. */
     public static void block(long key, int c0, int c1, int c2, int c3, int[] out) {
+        if (out.length < 4) throw new IllegalArgumentException("place for " + out.length + " words, expected 4");
         int k0 = (int) key, k1 = (int) (key >>> 32);
         for (int round = 0; round < 10; round++) {
             long p0 = 0xD2511F53L * (c0 & 0xFFFFFFFFL), p1 = 0xCD9E8D57L * (c2 & 0xFFFFFFFFL);
@@ -29,7 +30,7 @@ public final class Philox {
         private final long key;
         private final int purpose;
         private final int[] words = new int[4];
-        private int next;
+        private long next;
 
         public Stream(long key, int purpose) {
             this.key = key;
@@ -38,8 +39,8 @@ public final class Philox {
 
         /** Uniform over all 32-bit words. */
         public int word() {
-            if (next % 4 == 0) block(key, next / 4, purpose, -1, -1, words);
-            return words[next++ % 4];
+            if (next % 4 == 0) block(key, (int) (next / 4), purpose, -1, -1, words);
+            return words[(int) (next++ % 4)];
         }
 
         /** Uniform in (0, 1), 23 bits. */

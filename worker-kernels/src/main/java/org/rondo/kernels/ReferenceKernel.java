@@ -14,6 +14,8 @@ public final class ReferenceKernel extends Kernel {
         if (layout.floats() > Integer.MAX_VALUE - 8)
             throw new IllegalArgumentException("the reference kernel holds at most " + (Integer.MAX_VALUE - 8) + " numbers, this network and window need "
                     + layout.floats() + "; set spark.rondo.kernel=native, or lower hidden, batch or seqLen");
+        long bytes = Double.BYTES * layout.floats(), heap = Runtime.getRuntime().maxMemory();
+        if (bytes > heap) throw noMemory("heap", bytes, heap, "spark.executor.memory");
         memory = new double[Math.toIntExact(layout.floats())];
     }
 
@@ -22,7 +24,7 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void load(Block block, float[] canonical) {
-        checkVector(canonical);
+        checkVector(block, canonical);
         for (Tensor tensor : layout.network.tensors()) {
             Matrix m = layout.at(block, tensor);
             int cols = columns(tensor), stride = stride(tensor, m);
@@ -32,7 +34,7 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void store(Block block, float[] canonical) {
-        checkVector(canonical);
+        checkVector(block, canonical);
         for (Tensor tensor : layout.network.tensors()) {
             Matrix m = layout.at(block, tensor);
             int cols = columns(tensor), stride = stride(tensor, m);
@@ -42,61 +44,60 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void write(float[] source, int at, Matrix m) {
-        checkOpen();
+        checkArray(source, at, m);
         for (int r = 0; r < m.rows(); r++)
             for (int j = 0; j < m.cols(); j++) memory[row(m, r) + j] = source[at++];
     }
 
     @Override public void read(Matrix m, float[] target, int at) {
-        checkOpen();
+        checkArray(target, at, m);
         for (int r = 0; r < m.rows(); r++)
             for (int j = 0; j < m.cols(); j++) target[at++] = (float) memory[row(m, r) + j];
     }
 
     @Override public void copy(Matrix from, Matrix to) {
-        checkOpen();
+        checkCopy(from, to);
         System.arraycopy(memory, at(from), memory, at(to), (int) to.floats());
     }
 
     @Override public void zero(Matrix m) {
-        checkOpen();
+        check(m);
         Arrays.fill(memory, at(m), at(m) + (int) m.floats(), 0);
     }
 
     @Override public void copyColumns(Matrix from, int fromColumn, Matrix to, int toColumn, int columns) {
-        checkOpen();
+        checkCopy(from, fromColumn, to, toColumn, columns);
         for (int r = 0; r < to.rows(); r++)
             System.arraycopy(memory, row(from, r) + fromColumn, memory, row(to, r) + toColumn, columns);
     }
 
     @Override public void embeddingForward(Layout.Embedding e, int[] ids) {
-        checkIds("inputs", ids, e.batch() * e.seqLen(), 0, e.vocab());
+        checkInputs(e, ids, false);
         for (int n = 0; n < ids.length; n++)
             System.arraycopy(memory, row(e.weight(), ids[n]), memory, row(e.out(), n), e.width());       // (1)
     }
 
     @Override public void embeddingBackward(Layout.Embedding e, int[] ids) {
-        checkIds("inputs", ids, e.batch() * e.seqLen(), 0, e.vocab());
+        checkInputs(e, ids, true);
         zero(e.dWeight());
         for (int n = 0; n < ids.length; n++)
             for (int k = 0; k < e.width(); k++) memory[row(e.dWeight(), ids[n]) + k] += memory[row(e.dOut(), n) + k];
     }
 
     @Override public void tie(Layout.Embedding e, Layout.Dense d) {
-        checkOpen();
+        checkTied(e, d, false);
         for (int v = 0; v < d.outputs(); v++)
             System.arraycopy(memory, row(e.weight(), v), memory, at(d.W()) + v * d.inputs(), d.inputs());
     }
 
     @Override public void addTied(Layout.Embedding e, Layout.Dense d) {
-        checkOpen();
+        checkTied(e, d, true);
         for (int v = 0; v < d.outputs(); v++)
             for (int k = 0; k < d.inputs(); k++) memory[row(e.dWeight(), v) + k] += memory[at(d.dW()) + v * d.inputs() + k];
     }
 
     @Override public void dropout(Matrix from, Matrix to, double rate, Draw draw, int layer, int period) {
-        checkOpen();
-        checkRate(rate);
+        checkDropout(from, to, rate, draw, period);
         long threshold = (long) (rate * 0x1p32);
         int[] words = new int[4];
         for (int e = 0; e < from.floats(); e++) {                                                       // (2)
@@ -108,7 +109,7 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void recurrentForward(Layout.Recurrent r, int[] lengths) {
-        checkLengths(lengths);
+        check(r, lengths, false);
         for (int s = 0; s < r.seqLen(); s++) {
             int t = r.reverse() ? r.seqLen() - 1 - s : s;
             for (int b = 0; b < r.batch(); b++) {
@@ -162,7 +163,7 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void recurrentBackward(Layout.Recurrent r, int[] lengths) {
-        checkLengths(lengths);
+        check(r, lengths, true);
         for (Matrix sum : new Matrix[] {r.dWx(), r.dWh(), r.db(), r.dp(), r.dc(), r.addsDx() ? null : r.dx()}) if (sum != null) zero(sum);
         for (int s = r.seqLen() - 1; s >= 0; s--) {
             int t = r.reverse() ? r.seqLen() - 1 - s : s;
@@ -231,7 +232,7 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void denseForward(Layout.Dense d) {
-        checkOpen();
+        check(d, false);
         double[] m = memory;
         for (int n = 0; n < d.rows(); n++)
             for (int v = 0; v < d.outputs(); v++) {                                                      // (9)
@@ -242,8 +243,8 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void softmaxForward(Layout.Dense d, int[] targets) {
-        checkOpen();
-        if (targets != null) checkIds("targets", targets, d.rows(), Window.NONE, d.outputs());
+        if (targets == null) checkHead(d, true, false);
+        else checkTargets(d, targets, true, false);
         double[] m = memory;
         for (int n = 0; n < d.rows(); n++) {
             int z = z(d, n);
@@ -257,14 +258,14 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void softmaxBackward(Layout.Dense d, int[] targets, float scale) {
-        checkIds("targets", targets, d.rows(), Window.NONE, d.outputs());
+        checkTargets(d, targets, true, true);
         for (int n = 0; n < d.rows(); n++)
             for (int v = 0; v < d.outputs(); v++)                                                        // (10)
                 memory[z(d, n) + v] = targets[n] < 0 ? 0 : scale * (memory[z(d, n) + v] - (v == targets[n] ? 1 : 0));
     }
 
     @Override public void squaredForward(Layout.Dense d, int[] counts) {
-        checkIds("counts", counts, d.rows(), Window.NONE, 1);
+        checkTargets(d, counts, false, false);
         for (int n = 0; n < d.rows(); n++) {
             double sum = 0;
             for (int v = 0; v < d.outputs(); v++) {                                                      // (18)
@@ -276,14 +277,14 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void squaredBackward(Layout.Dense d, int[] counts, float scale) {
-        checkIds("counts", counts, d.rows(), Window.NONE, 1);
+        checkTargets(d, counts, false, true);
         for (int n = 0; n < d.rows(); n++)
             for (int v = 0; v < d.outputs(); v++)
                 memory[z(d, n) + v] = counts[n] < 0 ? 0 : scale * 2 * (memory[z(d, n) + v] - memory[row(d.y(), n) + v]) / d.outputs();
     }
 
     @Override public void denseBackward(Layout.Dense d) {
-        checkOpen();
+        check(d, true);
         double[] m = memory;
         zero(d.dW());
         zero(d.db());
@@ -310,21 +311,21 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public double sum(Matrix matrix) {
-        checkOpen();
+        check(matrix);
         double sum = 0;
         for (int e = at(matrix); e < at(matrix) + matrix.floats(); e++) sum += memory[e];
         return sum;
     }
 
     @Override public double sumOfSquares(Matrix matrix) {
-        checkOpen();
+        check(matrix);
         double sum = 0;
         for (int e = at(matrix); e < at(matrix) + matrix.floats(); e++) sum += memory[e] * memory[e];
         return sum;
     }
 
     @Override public void sgd(float learningRate, float momentum, boolean nesterov, int step, float scale) {
-        checkOpen();
+        checkStep(step);
         Matrix parameters = layout.block(Block.PARAMETERS);
         int w = at(parameters), gradients = at(layout.block(Block.GRADIENTS)), moment = momentum == 0 ? 0 : at(layout.block(Block.FIRST_MOMENT));
         for (int e = 0; e < parameters.floats(); e++) {
@@ -338,7 +339,7 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void adam(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, int step, float scale) {
-        checkOpen();
+        checkStep(step);
         int w = at(layout.block(Block.PARAMETERS)), gradients = at(layout.block(Block.GRADIENTS));
         int m = at(layout.block(Block.FIRST_MOMENT)), v = at(layout.block(Block.SECOND_MOMENT));
         double bias1 = 1 - Math.pow(beta1, step), bias2 = 1 - Math.pow(beta2, step);

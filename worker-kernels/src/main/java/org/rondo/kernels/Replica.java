@@ -20,6 +20,12 @@ public final class Replica implements AutoCloseable {
      *  @param first          number of the first window in its epoch; at 0 the state starts at zero
      *  @param windowsPerEpoch of the plan, so that windows are counted over all epochs */
     public record Stretch(int epoch, int first, int windows, int windowsPerEpoch, double learningRate, long seed) implements Serializable {
+        public Stretch {
+            if (epoch < 0 || first < 0 || windows < 1 || windowsPerEpoch < 1 || (long) epoch * windowsPerEpoch + first + windows > Integer.MAX_VALUE)
+                throw new IllegalArgumentException(windows + " windows from " + first + " on of epoch " + epoch + ", at " + windowsPerEpoch
+                        + " an epoch, expected at least one, numbered from 0 to " + (Integer.MAX_VALUE - 1));
+        }
+
         /** Number of window {@code first + k}, counted over all epochs from 0. */
         int window(int k) {
             return epoch * windowsPerEpoch + first + k;
@@ -61,28 +67,39 @@ public final class Replica implements AutoCloseable {
         }
     }
 
-    /** @param kernel opened for training; closed with this replica */
+    /** @param kernel opened for training; closed with this replica, or if there comes to be none */
     public Replica(Kernel kernel, UnrolledNetwork.Dropout dropout, Optimizer optimizer) {
         this.kernel = kernel;
-        this.network = new UnrolledNetwork(kernel, dropout);
         this.optimizer = optimizer;
+        try {
+            this.network = new UnrolledNetwork(kernel, dropout);
+        } catch (IllegalArgumentException e) {
+            kernel.close();
+            throw e;
+        }
     }
 
     /** Takes one local step of the optimiser after every window.
      *  @param model parameters, then the optimiser's moments
      *  @param state carried state of this shard; ignored at the start of an epoch */
     public Result train(float[][] model, float[] state, Shard shard, Stretch stretch) {
+        int expected = 1 + optimizer.moments();
+        if (model.length != expected)
+            throw new IllegalArgumentException("model has " + model.length + " vectors, expected " + expected + ": the parameters and the moments of "
+                    + optimizer);
         return run(model, state, shard, stretch, true);
     }
 
     /** Leaves the parameters alone and gives the gradient of the mean loss over the stretch's one window. */
     public Result gradient(float[] parameters, float[] state, Shard shard, Stretch stretch) {
         if (stretch.windows() != 1)
-            throw new IllegalArgumentException("a gradient is of one window, the stretch has " + stretch.windows());
+            throw new IllegalArgumentException("the stretch has " + stretch.windows() + " windows, expected 1, which a gradient is of");
         return run(new float[][] {parameters}, state, shard, stretch, false);
     }
 
     private Result run(float[][] model, float[] state, Shard shard, Stretch stretch, boolean steps) {
+        if (shard.batch() != kernel.layout().batch)
+            throw new IllegalArgumentException("shard " + shard.number + " has " + shard.batch() + " streams, expected " + kernel.layout().batch + ", the replica's batch");
         for (int v = 0; v < model.length; v++) kernel.load(BLOCKS.get(v), model[v]);
         network.setState(stretch.first() == 0 ? new float[0] : state);
         double loss = 0, norm = 0;

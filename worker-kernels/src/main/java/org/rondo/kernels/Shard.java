@@ -30,6 +30,8 @@ public final class Shard implements Serializable {
     /** Steps {@code w*seqLen} to {@code (w+1)*seqLen} of every stream; past its end a stream has no targets. */
     public Window window(int w, int seqLen) {
         int batch = streams.length, tokens = 0;
+        Layout.checkWindow(batch, seqLen);
+        if (w < 0) throw new IllegalArgumentException("window " + w + " of shard " + number + ", expected 0 or more");
         int[] inputs = new int[seqLen * batch], targets = new int[seqLen * batch];
         for (int t = 0; t < seqLen; t++)
             for (int b = 0; b < batch; b++) {

@@ -13,26 +13,42 @@ public final class UnrolledNetwork {
     private final Layout layout;
     private final Network network;
     private final Dropout dropout;
+    /** The states that are carried from window to window, before a window's first step and after its last, in the order of
+     *  {@link #state()}. Two directions carry none. */
+    private final List<Matrix> first = new ArrayList<>(), last = new ArrayList<>();
 
     /** Of activations on the way up, while training.
      *  @param perWindow one mask for all steps of a window (variational), or a new one at every step */
     public record Dropout(double rate, boolean perWindow) implements Serializable {
         public static final Dropout NONE = new Dropout(0, false);
+
+        public Dropout {
+            Kernel.checkRate(rate);
+        }
     }
 
-    /** @param dropout the layout has room for it */
+    /** @param dropout the layout has room for it, unless its rate is 0 */
     public UnrolledNetwork(Kernel kernel, Dropout dropout) {
+        if (dropout.rate() > 0 && !kernel.layout().dropout)
+            throw new IllegalArgumentException("dropout rate is " + dropout.rate() + ", but the layout has no room for dropout; expected Layout.forTraining(..., true, ...)");
         this.kernel = kernel;
         this.layout = kernel.layout();
         this.network = layout.network;
         this.dropout = dropout;
+        if (network.bidirectional()) return;
+        for (Layer layer : layout.layers)
+            for (Recurrent r : layer.directions())
+                for (Matrix state : states(r)) {
+                    first.add(r.before(state));
+                    last.add(r.after(state));
+                }
     }
 
     /** Forward over a window, from the state before its first step.
      *  @param draw the random numbers of dropout; null: none is applied, as when scoring
      *  @return sum of the losses of the window's targets: nats, or squared errors */
     public double forward(Window window, Draw draw) {
-        if (layout.embedding == null) kernel.write(window.features(), 0, layout.inputs);
+        if (layout.embedding == null) write("features", window.features(), layout.inputs);
         else kernel.embeddingForward(layout.embedding, window.ids());
         Matrix below = layout.inputs;
         for (int l = 0; l < layout.layers.size(); l++) {
@@ -56,7 +72,7 @@ public final class UnrolledNetwork {
         kernel.denseForward(head);
         if (network.head().softmax()) kernel.softmaxForward(head, window.targets());
         else {
-            kernel.write(window.values(), 0, head.y());
+            write("values", window.values(), head.y());
             kernel.squaredForward(head, window.targets());
         }
         return kernel.sum(head.loss());
@@ -94,19 +110,16 @@ public final class UnrolledNetwork {
         kernel.readOutputs(layout.head, row, into);
     }
 
-    /** Hands the state after the window's last step to the next window: carried, and detached. Two directions carry none. */
+    /** Hands the state after the window's last step to the next window: carried, and detached. */
     public void carry() {
-        if (network.bidirectional()) return;
-        for (Layer layer : layout.layers)
-            for (Recurrent r : layer.directions())
-                for (Matrix state : states(r)) kernel.copy(r.after(state), r.before(state));
+        for (int i = 0; i < first.size(); i++) kernel.copy(last.get(i), first.get(i));
     }
 
     /** The state that the next window starts from: for every layer h, then c if there is one, batch rows of hidden floats. */
     public float[] state() {
         float[] state = new float[layout.batch * network.stateSize()];
         int at = 0;
-        for (Matrix m : initialStates()) {
+        for (Matrix m : first) {
             kernel.read(m, state, at);
             at += m.rows() * m.cols();
         }
@@ -116,31 +129,29 @@ public final class UnrolledNetwork {
     /** @param state as {@link #state()} gave it; an empty one stands for zeros */
     public void setState(float[] state) {
         int expected = layout.batch * network.stateSize(), at = 0;
-        if (state.length != 0 && state.length != expected)
-            throw new IllegalArgumentException("carried state has " + state.length + " floats, " + network + " with batch "
-                    + layout.batch + " carries " + expected);
+        if (state == null || state.length != 0 && state.length != expected)
+            throw new IllegalArgumentException("carried state has " + Kernel.length(state) + " floats, expected 0 or the " + expected + " that " + network + " with batch "
+                    + layout.batch + " carries");
         for (Layer layer : layout.layers)
             for (Recurrent r : layer.directions())
                 for (Matrix m : states(r)) kernel.zero(r.before(m));
         if (state.length == 0) return;
-        for (Matrix m : initialStates()) {
+        for (Matrix m : first) {
             kernel.write(state, at, m);
             at += m.rows() * m.cols();
         }
     }
 
-    /** What is carried, in the order of {@link #state()}. */
-    private List<Matrix> initialStates() {
-        List<Matrix> initial = new ArrayList<>();
-        if (!network.bidirectional())
-            for (Layer layer : layout.layers)
-                for (Recurrent r : layer.directions())
-                    for (Matrix m : states(r)) initial.add(r.before(m));
-        return initial;
-    }
-
     private static List<Matrix> states(Recurrent r) {
         return r.cell().hasMemory() ? List.of(r.h(), r.c()) : List.of(r.h());
+    }
+
+    private void write(String what, float[] rows, Matrix m) {
+        long expected = (long) m.rows() * m.cols();
+        if (rows == null || rows.length != expected)
+            throw new IllegalArgumentException(what + " of a window are " + Kernel.length(rows) + ", expected " + expected + ": " + m.rows()
+                    + " rows of " + m.cols());
+        kernel.write(rows, 0, m);
     }
 
     /** Both directions' h, side by side. */

@@ -12,6 +12,11 @@ public record Window(int[] ids, float[] features, int[] targets, float[] values,
     /** Target of a step past a sequence's end: it moves neither loss nor gradient. */
     public static final int NONE = -1;
 
+    public Window {
+        if ((ids == null) == (features == null))
+            throw new IllegalArgumentException("ids and features of a window are " + (ids == null ? "both null" : "both there") + ", expected one of them");
+    }
+
     /** Token ids, and a class for every target. */
     public Window(int[] ids, int[] targets, int tokens) {
         this(ids, null, targets, null, null, tokens);

@@ -47,7 +47,26 @@ class GradientTest {
         return cases.build();
     }
 
-    @ParameterizedTest @MethodSource("cases")
+    /** Combinations that nobody thought of. {@code -Drondo.gradient.seed} tries others. */
+    static Stream<Case> randomCases() {
+        long seed = Long.getLong("rondo.gradient.seed", 1);
+        System.out.println("random gradients: seed " + seed);
+        SplittableRandom random = new SplittableRandom(seed);
+        return Stream.generate(() -> randomCase(random)).limit(100);
+    }
+
+    private static Case randomCase(SplittableRandom random) {
+        List<Cell> cells = List.of(Cell.RNN, Cell.RELU, Cell.LSTM, Cell.PEEPHOLE, SIGMOID, SIGMOID_PEEPHOLE);
+        boolean bidirectional = random.nextBoolean(), tied = random.nextInt(4) == 0;
+        int hidden = 1 + random.nextInt(5), outputs = 1 + random.nextInt(6), layers = 1 + random.nextInt(3);
+        int vocab = tied ? outputs : random.nextInt(3) == 0 ? 0 : 1 + random.nextInt(6);
+        Network network = new Network(vocab, tied ? (bidirectional ? 2 : 1) * hidden : 1 + random.nextInt(5), cells.get(random.nextInt(cells.size())), hidden,
+                layers, bidirectional, new Head(random.nextBoolean(), tied || random.nextBoolean(), outputs), tied);
+        Dropout dropout = new Dropout(random.nextBoolean() ? 0 : random.nextDouble(0.9), random.nextBoolean());
+        return new Case(network, 1 + random.nextInt(4), 1 + random.nextInt(5), dropout, random.nextBoolean() ? 0 : random.nextDouble(), random.nextBoolean());
+    }
+
+    @ParameterizedTest @MethodSource({"cases", "randomCases"})
     void everyGradientIsTheSlopeOfTheLoss(Case c) {
         Layout layout = Layout.forTraining(c.network, c.batch, c.seqLen, c.dropout.rate() > 0, 0);
         try (ReferenceKernel kernel = new ReferenceKernel(layout)) {

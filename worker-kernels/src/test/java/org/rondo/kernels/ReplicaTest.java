@@ -10,6 +10,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.rondo.kernels.Replica.Result;
@@ -98,6 +102,46 @@ class ReplicaTest {
         }
     }
 
+    /** Tasks of one executor, each with a replica and a shard of its own, all in the same windows at the same time. */
+    @ParameterizedTest @MethodSource("kernels")
+    void tasksBesideItChangeNoBit(String kernel) throws Exception {
+        List<Result> alone = new ArrayList<>();
+        for (int task = 0; task < 4; task++) alone.add(trained(kernel, task, new CyclicBarrier(1)));
+        assertFalse(Arrays.equals(alone.get(0).vectors[0], alone.get(1).vectors[0]));
+        for (int tasks : new int[] {1, 2, 4}) {
+            ExecutorService threads = Executors.newFixedThreadPool(tasks);
+            try {
+                CyclicBarrier all = new CyclicBarrier(tasks);
+                List<Future<Result>> results = new ArrayList<>();
+                for (int task = 0; task < tasks; task++) {
+                    int number = task;
+                    results.add(threads.submit(() -> trained(kernel, number, all)));
+                }
+                for (int task = 0; task < tasks; task++) {
+                    Result expected = alone.get(task), actual = results.get(task).get();
+                    for (int v = 0; v < 3; v++) assertArrayEquals(expected.vectors[v], actual.vectors[v]);
+                    assertArrayEquals(expected.state, actual.state);
+                    assertEquals(expected.loss, actual.loss);
+                }
+            } finally {
+                threads.shutdownNow();
+            }
+        }
+    }
+
+    private static Result trained(String kernel, int number, CyclicBarrier all) throws Exception {
+        try (Replica replica = replica(kernel)) {
+            float[][] model = model();
+            Result result = null;
+            for (int round = 0; round < 20; round++) {
+                all.await();
+                result = replica.train(model, new float[0], shard(number), stretch(0, WINDOWS));
+                model = result.vectors;
+            }
+            return result;
+        }
+    }
+
     private static Replica replica(String kernel) {
         return new Replica(Kernel.open(kernel, Layout.forTraining(NETWORK, BATCH, SEQ_LEN, true, 2)), new UnrolledNetwork.Dropout(0.3, false), ADAM);
     }
@@ -112,9 +156,13 @@ class ReplicaTest {
     }
 
     private static Shard shard() {
-        SplittableRandom random = new SplittableRandom(5);
+        return shard(4);
+    }
+
+    private static Shard shard(int number) {
+        SplittableRandom random = new SplittableRandom(number);
         int[][] streams = new int[BATCH][SEQ_LEN * WINDOWS + 1];
         for (int[] stream : streams) Arrays.setAll(stream, i -> random.nextInt(NETWORK.vocab()));
-        return new Shard(4, streams);
+        return new Shard(number, streams);
     }
 }
