@@ -56,7 +56,7 @@ final class TemporalOrder extends LastStep {
 
     @Override float error(UnrolledNetwork network, int b) {
         float[] p = new float[4];
-        network.probabilities(b, p);
+        network.probabilities(b, 1, p);
         float largest = 0;
         for (int i = 0; i < 4; i++) largest = Math.max(largest, Math.abs(p[i] - (i == targets[b] ? 1 : 0)));
         return largest;
