@@ -91,11 +91,11 @@ class FuzzTest extends Fuzz {
         });
     }
 
-    /** 2^24 tokens of 1,000 panels. */
+    /** 2^24 tokens, made odd, of 1,000 panels. */
     @Test void aMatrixOfMoreRowsThanHaveNumbersIsRefused() {
         Network network = new Network(1, 1, 16_000, 1);
         String message = assertThrows(IllegalArgumentException.class, () -> Layout.forScoring(network, 1 << 12, 1 << 12)).getMessage();
-        assertTrue(message.contains("gates0") && message.contains("has " + 1000 * (1L << 24) + " rows, expected at most " + Integer.MAX_VALUE), message);
+        assertTrue(message.contains("gates0") && message.contains("has " + 1000 * ((1L << 24) + 1) + " rows, expected at most " + Integer.MAX_VALUE), message);
     }
 
     private interface Case {

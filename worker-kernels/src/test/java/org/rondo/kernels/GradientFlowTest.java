@@ -119,13 +119,15 @@ class GradientFlowTest {
                 for (int b = 0; b < batch; b++) result[batch + b] = h[b * H + j] += direction * STEP;
                 kernel.write(h, 0, r.out());
             }
-            kernel.denseForward(layout.head);
-            kernel.softmaxForward(layout.head, Arrays.copyOfRange(window.targets(), t * batch, (t + 1) * batch));
             network.carry();
         }
-        for (int b = 0; b < batch; b++) {
-            Matrix loss = layout.head.loss();
-            result[b] = kernel.sum(new Matrix("loss of a sequence", loss.offset() + b, 1, 1, 1));
+        for (int b = 0; b < batch; b++) {       // in double precision: the sum of all losses, of which that of one sequence counts
+            int[] targets = new int[batch];
+            Arrays.fill(targets, Window.NONE);
+            targets[b] = window.targets()[(seqLen - 1) * batch + b];
+            kernel.denseForward(layout.head);
+            kernel.softmaxForward(layout.head, targets);
+            result[b] = kernel.sum(layout.head.loss());
         }
         return result;
     }
