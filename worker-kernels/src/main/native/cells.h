@@ -31,9 +31,9 @@ RONDO_INLINE long after(const Recurrent& r, long t) { return (t + 1 - r.reverse)
 // Step t of panel p of the gates.
 RONDO_INLINE float* gatesOf(const Recurrent& r, long t, long p) { return r.gates + (p * gateRows(r.seqLen * r.batch) + t * r.batch) * PANEL; }
 
-// Whether what one step leaves has left the second cache before it is read again: then it is asked for ahead, which costs
-// more than it gives where it is near.
-RONDO_INLINE bool isFar(const Recurrent& r) { return r.seqLen * r.batch * stride(r.H) * r.cell.gates > 1 << 20; }
+// Whether the gates of a window, in bytes, are more than a second cache of 1 MB holds: then what one step leaves is far when it is
+// read again, and is asked for ahead, which costs more than it gives where it is near.
+RONDO_INLINE bool isFar(const Recurrent& r) { return r.seqLen * r.batch * stride(r.H) * r.cell.gates * 4 > 1 << 20; }
 
 template <class Phi>
 struct Rnn {

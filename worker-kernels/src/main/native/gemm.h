@@ -175,7 +175,7 @@ inline Packed pack(long rows, const Rows& A, float* into) {
     return {into, rows};
 }
 
-// to[j][k] = from[k][j] for `rows` rows of `columns` floats.
+// to[j][k] = from[k][j] for `rows` rows of `columns` floats. Rows soon needed are asked for: weights come from afar.
 inline void transpose(const float* from, long fromStride, long rows, long columns, float* to, long toStride) {
     typedef float V4 __attribute__((vector_size(16)));
     typedef float Unaligned4 __attribute__((vector_size(16), aligned(4), may_alias));
@@ -183,6 +183,7 @@ inline void transpose(const float* from, long fromStride, long rows, long column
     for (long k = 0; k < wholeRows; k += 4)
         for (long j = 0; j < wholeColumns; j += 4) {
             V4 r[4];
+            RONDO_UNROLL for (long i = 0; i < 4; i++) prefetch(from + (k + 8 + i) * fromStride + j);
             RONDO_UNROLL for (long i = 0; i < 4; i++) r[i] = *reinterpret_cast<const Unaligned4*>(from + (k + i) * fromStride + j);
             V4 a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
             V4 c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7), d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
