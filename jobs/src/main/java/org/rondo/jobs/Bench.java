@@ -9,9 +9,8 @@ import org.rondo.kernels.bench.Shape;
 import picocli.CommandLine;
 import picocli.CommandLine.Option;
 
-/** {@code rondo bench}: what measures this machine. Its options are no settings, because no model depends on them, and it starts no
- *  Spark. */
-@CommandLine.Command(name = "bench", description = "Measures how fast this machine is.", subcommands = Bench.Kernels.class,
+/** {@code rondo bench}: what measures this machine. Its options are no settings, because no model depends on them. */
+@CommandLine.Command(name = "bench", description = "Measures how fast this machine is.", subcommands = {Bench.Kernels.class, BenchRounds.class},
         customSynopsis = "rondo bench WHAT [--key value ...]", commandListHeading = "%nWhat%n")
 final class Bench {
     /** What can be measured. */

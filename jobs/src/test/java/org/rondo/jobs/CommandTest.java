@@ -54,7 +54,7 @@ class CommandTest {
             train --seed 3 --debug --debug=true | --debug is given twice
             train --seed 3 --seed=3   | --seed is given twice
             bnech                     | the nearest is bench
-            bench                     | no bench given, expected one of kernels; see rondo bench --help
+            bench                     | no bench given, expected one of kernels, rounds; see rondo bench --help
             bench kernles             | unknown bench kernles; the nearest is kernels
             bench --isa avx2          | unknown option --isa before the bench
             bench kernels --iso avx2  | the nearest is --isa (rondo bench kernels --help

@@ -2,6 +2,7 @@ package org.rondo.kernels;
 
 import java.io.Serializable;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import org.rondo.kernels.Layout.Block;
 
 /** One copy of the model training on one shard: truncated back-propagation through time. A call is a pure function of its
@@ -9,7 +10,7 @@ import org.rondo.kernels.Layout.Block;
  *  its plan. */
 public final class Replica implements AutoCloseable {
     /** What a replica takes and gives back, in this order: the parameters, then the optimiser's moments if it has any. */
-    private static final List<Block> BLOCKS = List.of(Block.PARAMETERS, Block.FIRST_MOMENT, Block.SECOND_MOMENT);
+    public static final List<Block> BLOCKS = List.of(Block.PARAMETERS, Block.FIRST_MOMENT, Block.SECOND_MOMENT);
 
     private final Kernel kernel;
     private final UnrolledNetwork network;
@@ -27,7 +28,7 @@ public final class Replica implements AutoCloseable {
         }
 
         /** Number of window {@code first + k}, counted over all epochs from 0. */
-        int window(int k) {
+        public int window(int k) {
             return epoch * windowsPerEpoch + first + k;
         }
     }
@@ -106,6 +107,7 @@ public final class Replica implements AutoCloseable {
         long tokens = 0;
         int diverged = -1;
         for (int k = 0; k < stretch.windows() && diverged < 0; k++) {
+            if (Thread.currentThread().isInterrupted()) throw new CancellationException("training was interrupted before window " + stretch.window(k));
             Window window = shard.window(stretch.first() + k, kernel.layout().seqLen);
             Draw draw = new Draw(stretch.seed(), shard.number, stretch.window(k));
             double windowLoss = network.forward(window, draw);

@@ -23,8 +23,13 @@ final class Averaging {
     }
 
     /** Takes the vectors over: they are overwritten. */
-    synchronized void add(Replica.Result result) {
-        add(0, result.shard, new Mean(result.vectors, result.tokens));
+    void add(Replica.Result result) {
+        add(result.shard, new Mean(result.vectors, result.tokens));
+    }
+
+    /** The same of a mean: over one shard, or, where every subtree of some height counts as one, over such a group. */
+    synchronized void add(int shard, Mean arrived) {
+        add(0, shard, arrived);
     }
 
     /** The mean over rounds 1 to {@code round} of the parameters after each: an exponential moving average, in which those of
@@ -41,9 +46,14 @@ final class Averaging {
     }
 
     /** @throws IllegalStateException while a shard is missing */
-    synchronized float[][] mean() {
+    float[][] mean() {
+        return whole().vectors;
+    }
+
+    /** As {@link #mean()}, with the tokens of all. */
+    synchronized Mean whole() {
         if (mean == null) throw new IllegalStateException("the mean of " + shards + " shards was asked for before all were there; partial means held: " + waiting.keySet());
-        return mean.vectors;
+        return mean;
     }
 
     private void add(int level, int node, Mean arrived) {

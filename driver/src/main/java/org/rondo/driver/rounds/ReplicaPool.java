@@ -6,13 +6,17 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import org.rondo.kernels.Kernel;
+import org.rondo.kernels.Layout.Block;
 import org.rondo.kernels.Replica;
+import org.rondo.kernels.Replica.Stretch;
 
 /** Open replicas of this JVM, kept from round to round so that their memory is allocated once: as many as tasks ever ran at
  *  a time. They are workspaces, nothing more: any of them may serve any shard. */
 final class ReplicaPool {
     private static final Deque<Replica> IDLE = new ArrayDeque<>();
     private static Key open;
+    /** Takes the step on a mean gradient; opened for the optimiser's sweep alone, at the first step. */
+    private static Kernel sweep;
 
     /** What a replica was opened for. */
     record Key(Plan plan, String kernel) implements Serializable { }
@@ -37,6 +41,24 @@ final class ReplicaPool {
         }
     }
 
+    /** One exact step of the optimiser on a gradient.
+     *  @param model parameters, the optimiser's moments, and what is not read
+     *  @return parameters and moments */
+    static float[][] step(Key key, float[][] model, float[] gradient, Stretch stretch) {
+        synchronized (IDLE) {
+            if (!key.equals(open)) clear();
+            open = key;
+            if (sweep == null) sweep = Kernel.open(key.kernel, key.plan.stepLayout());
+            List<Block> blocks = Replica.BLOCKS.subList(0, 1 + key.plan.moments());
+            sweep.load(Block.GRADIENTS, gradient);
+            for (int v = 0; v < blocks.size(); v++) sweep.load(blocks.get(v), model[v]);
+            key.plan.optimizer().step(sweep, stretch.learningRate(), stretch.window(0) + 1);
+            float[][] next = new float[blocks.size()][gradient.length];
+            for (int v = 0; v < next.length; v++) sweep.store(blocks.get(v), next[v]);
+            return next;
+        }
+    }
+
     /** Frees what is idle. */
     static void clear() {
         List<Replica> idle;
@@ -44,6 +66,8 @@ final class ReplicaPool {
             idle = new ArrayList<>(IDLE);
             IDLE.clear();
             open = null;
+            if (sweep != null) sweep.close();
+            sweep = null;
         }
         idle.forEach(Replica::close);
     }

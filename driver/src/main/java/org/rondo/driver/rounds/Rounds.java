@@ -1,133 +1,94 @@
 package org.rondo.driver.rounds;
 
-import java.io.Serializable;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
-import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.broadcast.Broadcast;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
-import org.rondo.kernels.Kernel;
-import org.rondo.kernels.Layout.Block;
 import org.rondo.kernels.Replica;
 import org.rondo.kernels.Replica.Result;
 import org.rondo.kernels.Replica.Stretch;
 import org.rondo.kernels.Shard;
-import scala.Function2;
-import scala.collection.Iterator;
-import scala.jdk.javaapi.CollectionConverters;
-import scala.reflect.ClassTag;
-import scala.runtime.BoxedUnit;
 
-/** A round on Spark: one job, a task for every shard, their results merged as they arrive. It is a pure function from a
- *  {@link TrainingState} to the next, so whatever Spark does to its tasks (retries, copies, other executors) leaves no trace. */
+/** The rounds of a training: what every replica does, and what follows from their mean. A round is a pure function of the state
+ *  before it, so whatever Spark does to its tasks (retries, copies, other executors) leaves no trace. The vectors stay with the
+ *  executors ({@link Exchange}) until they are asked for. */
 final class Rounds implements AutoCloseable {
-    private final JavaSparkContext sc;
     private final Plan plan;
     private final JavaRDD<Shard> shards;
+    private final Exchange exchange;
     private final ReplicaPool.Key key;
     private final long seed;
     private final int warmUp;
-    /** Takes the step on the mean gradient; opened for the optimiser's sweep alone. Null where replicas step by themselves. */
-    private final Kernel step;
+    private TrainingState.Cursor cursor;
 
-    /** What every replica starts a round from; {@code carried} of all shards travels with the model. */
-    private static final class Start implements Serializable {
-        private static final long serialVersionUID = 1;
-        final float[][] model;
-        final float[][] carried;
-
-        Start(float[][] model, float[][] carried) {
-            this.model = model;
-            this.carried = carried;
-        }
-    }
-
-    /** What a round made, and what there is to say of it.
+    /** What there is to say of a round.
+     *  @param number  of the round, from 0
      *  @param kernels that ran; more than one where machines differ, and then another cluster may give other bits */
-    record Outcome(TrainingState state, double loss, long tokens, double gradientNorm, double learningRate, Set<String> kernels) { }
+    record Outcome(long number, double loss, long tokens, double gradientNorm, double learningRate, Set<String> kernels) { }
 
-    Rounds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings) {
-        this.sc = sc;
+    Rounds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state) {
         this.plan = plan;
         this.shards = shards;
+        this.cursor = state.cursor();
+        this.exchange = new Exchange(sc, shards, state.start(plan));
         this.key = new ReplicaPool.Key(plan, settings.get(Setting.KERNEL));
         this.seed = settings.get(Setting.SEED);
         this.warmUp = settings.get(Setting.WARM_UP);
-        this.step = plan.averagesGradients() ? Kernel.open(key.kernel(), plan.stepLayout()) : null;
     }
 
-    Outcome next(TrainingState state) {
-        int first = (int) (state.round() % plan.roundsPerEpoch()) * plan.windowsPerRound();
-        Stretch stretch = new Stretch((int) (state.round() / plan.roundsPerEpoch()), first,
-                Math.min(plan.windowsPerRound(), plan.windowsPerEpoch() - first), plan.windowsPerEpoch(),
-                state.learningRate().at(state.round(), warmUp), seed);
-        sc.setJobDescription("round " + state.round() + ": train " + plan.shards() + " replicas");
-        Averaging averaging = new Averaging(plan.shards());
-        Result[] results = new Result[plan.shards()];
-        Broadcast<Start> start = sc.broadcast(new Start(plan.averagesGradients() ? new float[][] {state.model()[0]} : state.model(), state.carried()));
-        try {
-            run(train(start, stretch), result -> {
-                averaging.add(result);
-                results[result.shard] = result.withoutVectors();
-            });
-        } finally {
-            start.destroy();
-        }
-        return outcome(state, stretch, averaging.mean(), results);
+    /** Rounds that are done. */
+    long done() {
+        return cursor.round();
     }
 
-    private Outcome outcome(TrainingState state, Stretch stretch, float[][] mean, Result[] results) {
+    Outcome next() {
+        long round = cursor.round();
+        int first = (int) (round % plan.roundsPerEpoch()) * plan.windowsPerRound();
+        Stretch stretch = new Stretch((int) (round / plan.roundsPerEpoch()), first, Math.min(plan.windowsPerRound(), plan.windowsPerEpoch() - first),
+                plan.windowsPerEpoch(), cursor.learningRate().at(round, warmUp), seed);
+        Result[] results = exchange.round("round " + round, "round " + round + ": train " + plan.shards() + " replicas", work(key, stretch), step(key, stretch, round));
+        return outcome(results, stretch);
+    }
+
+    private Outcome outcome(Result[] results, Stretch stretch) {
         double loss = 0, norm = 0;
         long tokens = 0;
-        float[][] carried = new float[results.length][];
         for (Result r : results) {                   // in shard order: sums of doubles depend on it
-            if (r.diverged >= 0) throw diverged(state, "shard " + r.shard + ", window " + r.diverged + " of the epoch", r.loss, r.gradientNorm);
+            if (r.diverged >= 0) throw diverged("shard " + r.shard + ", window " + r.diverged + " of the epoch", r.loss, r.gradientNorm);
             loss += r.loss;
             tokens += r.tokens;
             norm = Math.max(norm, r.gradientNorm);
-            carried[r.shard] = r.state;
         }
-        float[][] model = plan.averagesGradients() ? step(state.model(), mean[0], stretch) : mean;
-        float[] average = Averaging.overRounds(state.average(), model[0], plan.emaDecay(), state.round() + 1);
-        if (!Replica.isFinite(average)) throw diverged(state, "the step on the mean of all shards", loss, norm);
-        TrainingState next = new TrainingState(state.round() + 1, model, average, carried, state.learningRate(), state.loss() + loss,
-                state.tokens() + tokens);
         Set<String> kernels = Arrays.stream(results).map(r -> r.kernel).collect(Collectors.toCollection(TreeSet::new));
-        if (step != null) kernels.add(step.description());
-        return new Outcome(next, loss, tokens, norm, stretch.learningRate(), kernels);
+        Outcome outcome = new Outcome(cursor.round(), loss, tokens, norm, stretch.learningRate(), kernels);
+        cursor = cursor.after(loss, tokens);
+        return outcome;
     }
 
-    /** One exact step of the optimiser on the mean gradient. */
-    private float[][] step(float[][] model, float[] gradient, Stretch stretch) {
-        Block[] blocks = {Block.PARAMETERS, Block.FIRST_MOMENT, Block.SECOND_MOMENT};
-        float[][] next = new float[model.length][gradient.length];
-        step.load(Block.GRADIENTS, gradient);
-        for (int v = 0; v < model.length; v++) step.load(blocks[v], model[v]);
-        plan.optimizer().step(step, stretch.learningRate(), stretch.epoch() * stretch.windowsPerEpoch() + stretch.first() + 1);
-        for (int v = 0; v < model.length; v++) step.store(blocks[v], next[v]);
-        return next;
+    /** All that training is now, fetched from the executors. */
+    TrainingState state() {
+        TrainingState state = TrainingState.of(cursor, exchange.start(), plan);
+        if (!Replica.isFinite(state.average())) throw diverged("the step on the mean of all shards", cursor.loss(), Double.NaN);
+        return state;
     }
 
-    private Function2<TaskContext, Iterator<Shard>, Result> train(Broadcast<Start> start, Stretch stretch) {
-        ReplicaPool.Key key = this.key;
-        return (Function2<TaskContext, Iterator<Shard>, Result> & Serializable) (context, shardOfTask) -> {
-            Shard shard = shardOfTask.next();
-            if (shardOfTask.hasNext())
-                throw new IllegalStateException("partition " + context.partitionId() + " has more than one shard; the plan gives each a partition of its own");
-            float[][] model = start.value().model;
-            float[] carried = start.value().carried[shard.number];
+    /** Starts the next epoch. */
+    void nextEpoch(LearningRate learningRate) {
+        cursor = cursor.nextEpoch(learningRate);
+    }
+
+    private static Exchange.Work work(ReplicaPool.Key key, Stretch stretch) {
+        return (model, carried, shard) -> {
             Replica replica = ReplicaPool.borrow(key);
             boolean done = false;
             try {
                 Result result = key.plan().averagesGradients() ? replica.gradient(model[0], carried, shard, stretch)
-                        : replica.train(model, carried, shard, stretch);
+                        : replica.train(Arrays.copyOf(model, 1 + key.plan().moments()), carried, shard, stretch);
                 done = true;
                 return result;
             } finally {
@@ -137,25 +98,28 @@ final class Rounds implements AutoCloseable {
         };
     }
 
-    private void run(Function2<TaskContext, Iterator<Shard>, Result> task, java.util.function.Consumer<Result> each) {
-        var partitions = CollectionConverters.asScala(IntStream.range(0, plan.shards()).<Object>mapToObj(i -> i).toList()).toSeq();
-        Function2<Object, Result, BoxedUnit> handler = (partition, result) -> {
-            each.accept(result);
-            return BoxedUnit.UNIT;
+    /** The model is the mean, or one exact step of the optimiser on the mean gradient; then follows the average over rounds, if there is one. */
+    private static Exchange.Step step(ReplicaPool.Key key, Stretch stretch, long round) {
+        return (before, mean) -> {
+            Plan plan = key.plan();
+            float[][] next = plan.averagesGradients() ? ReplicaPool.step(key, before.get(), mean[0], stretch) : mean;
+            if (plan.emaDecay() == 0) return next;
+            float[][] withAverage = Arrays.copyOf(next, 2 + plan.moments());
+            withAverage[1 + plan.moments()] = Averaging.overRounds(before.get()[1 + plan.moments()], next[0], plan.emaDecay(), round + 1);
+            return withAverage;
         };
-        sc.sc().runJob(shards.rdd(), task, partitions, handler, ClassTag.apply(Result.class));
     }
 
-    private BadInput diverged(TrainingState state, String where, double loss, double norm) {
+    private BadInput diverged(String where, double loss, double norm) {
         double clip = plan.optimizer().clipNorm();
-        return new BadInput("training has diverged: in round " + state.round() + ", epoch " + (plan.epochsDone(state.round()) + 1) + ", " + where
+        return new BadInput("training has diverged: in round " + cursor.round() + ", epoch " + (plan.epochsDone(cursor.round()) + 1) + ", " + where
                 + ", the loss, its gradient or the model is no longer a finite number (loss " + loss + ", gradient norm " + norm
-                + "); lower learningRate (now " + state.learningRate().current() + "), " + (clip == 0 ? "set a clipNorm (now 0, no limit)" : "or lower clipNorm (now " + clip + ")")
+                + "); lower learningRate (now " + cursor.learningRate().current() + "), " + (clip == 0 ? "set a clipNorm (now 0, no limit)" : "or lower clipNorm (now " + clip + ")")
                 + " and start again with --overwrite. The last checkpoint, if there is one, is from before and is kept");
     }
 
     @Override public void close() {
-        if (step != null) step.close();
+        exchange.close();
         ReplicaPool.clear();
         shards.unpersist();
     }

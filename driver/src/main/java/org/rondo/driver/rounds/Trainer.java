@@ -34,44 +34,44 @@ public final class Trainer {
             LearningRate rate = LearningRate.start(settings, corpus.validation() != null);
             JavaRDD<Shard> shards = corpus.training().shards(plan.shards(), plan.batch());
             TrainingState state = output.resume(provenance).orElse(TrainingState.initial(plan, settings, rate));
-            progress.begin(plan, state.round());
-            if (plan.endsEpoch(state.round())) provenance.tellEpoch(progress, model(plan, state, corpus, provenance));
-            try (Rounds rounds = new Rounds(sc, plan, shards, settings)) {
-                while (state.round() < plan.rounds()) {
+            progress.begin(plan, state.cursor().round());
+            if (plan.endsEpoch(state.cursor().round())) provenance.tellEpoch(progress, model(plan, state, corpus, provenance));
+            try (Rounds rounds = new Rounds(sc, plan, shards, settings, state)) {
+                while (rounds.done() < plan.rounds()) {
                     long started = System.nanoTime();
-                    Rounds.Outcome outcome = rounds.next(state);
-                    state = outcome.state();
+                    Rounds.Outcome outcome = rounds.next();
                     if (provenance.kernels(outcome.kernels())) progress.note("kernel: " + String.join(", ", outcome.kernels()));
                     progress.round(report(plan, outcome, started));
-                    if (plan.endsEpoch(state.round())) state = endEpoch(plan, state, corpus, provenance);
-                    if (output.isDue(plan, state.round())) output.write(state.toCheckpoint(provenance.checkpointFacts()));
+                    if (plan.endsEpoch(rounds.done())) endEpoch(plan, rounds, corpus, provenance);
+                    if (output.isDue(plan, rounds.done())) output.write(rounds.state().toCheckpoint(provenance.checkpointFacts()));
                 }
+                return output.finish(model(plan, rounds.state(), corpus, provenance));
             }
-            return output.finish(model(plan, state, corpus, provenance));
         }
     }
 
     /** Validates on Spark, tells of it, decays the learning rate. */
-    private TrainingState endEpoch(Plan plan, TrainingState state, Corpus corpus, Provenance provenance) {
-        int epoch = plan.epochsDone(state.round());
+    private void endEpoch(Plan plan, Rounds rounds, Corpus corpus, Provenance provenance) {
+        TrainingState state = rounds.state();
+        TrainingState.Cursor cursor = state.cursor();
+        int epoch = plan.epochsDone(cursor.round());
         Model model = model(plan, state, corpus, provenance);
-        double training = state.loss() / state.tokens();
+        double training = cursor.loss() / cursor.tokens();
         double validation = corpus.validation() == null ? Double.NaN : Evaluation.of(sc, model, corpus.validation(), settings).nats();
         if (corpus.validation() != null && !Double.isFinite(validation))
             throw new BadInput("training has diverged: after epoch " + epoch + " the validation loss is " + validation + "; lower learningRate (now "
-                    + state.learningRate().current() + ") and start again with --overwrite. The last checkpoint, if there is one, is from before and is kept");
+                    + cursor.learningRate().current() + ") and start again with --overwrite. The last checkpoint, if there is one, is from before and is kept");
         provenance.epoch(epoch, training, validation);
         provenance.tellEpoch(progress, model);
-        return state.nextEpoch(state.learningRate().next(settings, epoch, validation));
+        rounds.nextEpoch(cursor.learningRate().next(settings, epoch, validation));
     }
 
     private Model model(Plan plan, TrainingState state, Corpus corpus, Provenance provenance) {
-        return new Model(plan.network(), state.average(), corpus.vocabulary(), provenance.facts(state.round()));
+        return new Model(plan.network(), state.average(), corpus.vocabulary(), provenance.facts(state.cursor().round()));
     }
 
     private Progress.Round report(Plan plan, Rounds.Outcome outcome, long started) {
-        long number = outcome.state().round() - 1;
-        return new Progress.Round(number, plan.epochsDone(number) + 1, outcome.loss() / Math.max(1, outcome.tokens()), outcome.gradientNorm(),
+        return new Progress.Round(outcome.number(), plan.epochsDone(outcome.number()) + 1, outcome.loss() / Math.max(1, outcome.tokens()), outcome.gradientNorm(),
                 outcome.learningRate(), outcome.tokens(), (System.nanoTime() - started) * 1e-9);
     }
 }

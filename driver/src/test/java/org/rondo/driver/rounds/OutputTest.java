@@ -153,7 +153,7 @@ class OutputTest {
         try (Corpus corpus = Corpus.read(sc, settings())) {
             Provenance provenance = new Provenance(sc, settings(), plan(), corpus);
             open().write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(provenance.checkpointFacts()));
-            assertEquals(0, open().resume(provenance).orElseThrow().round());
+            assertEquals(0, open().resume(provenance).orElseThrow().cursor().round());
             Files.write(dir.resolve("checkpoints/round-00000000/state.safetensors"), new byte[1]);
             notes.clear();
             String message = assertThrows(BadInput.class, () -> open().resume(provenance)).getMessage();

@@ -1,0 +1,96 @@
+package org.rondo.driver.rounds;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.storage.StorageLevel;
+import org.rondo.kernels.Replica.Result;
+import org.rondo.kernels.Shard;
+
+/** What rounds cost without compute: replicas whose work is to give back the model they were given, but for one element that
+ *  tells them apart. Beside each round an empty job is timed, which is what any round must cost on Spark. */
+public final class EmptyRounds implements AutoCloseable {
+    public static final String HEADER = "parameters\texecutors\tempty_job_ms\tround_ms\tp90_ms\tbytes_per_round";
+    private static final int WARM_UP = 10;
+
+    private final JavaSparkContext sc;
+    private final int parameters, replicas;
+    private final JavaRDD<Shard> shards;
+    private final JavaRDD<Integer> tasks;
+    private final Exchange exchange;
+    private long rounds;
+
+    public EmptyRounds(JavaSparkContext sc, int parameters, int replicas, int executors) {
+        this.sc = sc;
+        this.parameters = parameters;
+        this.replicas = replicas;
+        List<Shard> empty = IntStream.range(0, replicas).mapToObj(s -> new Shard(s, new int[0][])).toList();
+        this.shards = sc.parallelize(empty, replicas).persist(StorageLevel.MEMORY_AND_DISK());
+        this.tasks = sc.parallelize(IntStream.range(0, executors).boxed().toList(), executors);
+        this.exchange = new Exchange(sc, shards, new Start(new float[1][parameters], new float[replicas][0]));
+    }
+
+    /** Bytes that the loopback interface has carried: of a cluster on one machine, all that its JVMs sent to each other. */
+    private static double loopback() {
+        try (Stream<String> interfaces = Files.lines(Path.of("/proc/net/dev"))) {
+            return interfaces.map(String::strip).filter(line -> line.startsWith("lo:")).mapToDouble(line -> Double.parseDouble(line.split("[: ]+")[1])).sum();
+        } catch (IOException e) {
+            return Double.NaN;          // no Linux
+        }
+    }
+
+    /** The table's line for so many rounds, after {@value #WARM_UP} to warm up. Times are medians.
+     *  @throws IllegalStateException if the mean is not what it must be */
+    public String measure(int executors, int rounds) {
+        List<Double> empty = new ArrayList<>(), round = new ArrayList<>(), bytes = new ArrayList<>();
+        for (int r = 0; r < WARM_UP + rounds; r++) {
+            double job = milliseconds(() -> tasks.foreachPartition(task -> { })), before = loopback(), all = milliseconds(this::round);
+            if (r < WARM_UP) continue;
+            empty.add(job);
+            round.add(all);
+            bytes.add(loopback() - before);
+        }
+        check();
+        empty.sort(null);
+        round.sort(null);
+        bytes.sort(null);
+        return String.format(Locale.ROOT, "%d\t%d\t%.1f\t%.1f\t%.1f\t%.0f", parameters, executors, empty.get(rounds / 2), round.get(rounds / 2),
+                round.get(rounds * 9 / 10), bytes.get(rounds / 2));
+    }
+
+    private static double milliseconds(Runnable work) {
+        long from = System.nanoTime();
+        work.run();
+        return (System.nanoTime() - from) * 1e-6;
+    }
+
+    private void round() {
+        exchange.round("round " + rounds, "round " + rounds++ + ": no work", (model, carried, shard) -> {
+            float[] mine = model[0].clone();
+            mine[shard.number % mine.length] += 1;
+            return new Result(shard.number, new float[][] {mine}, new float[0], 0, 1, 0, -1, "none");
+        }, (model, mean) -> mean);
+    }
+
+    /** Every replica has added 1 to an element of its own in every round, so the mean has grown by 1/replicas in each. */
+    private void check() {
+        float[] model = exchange.start().model[0];
+        double sum = 0;
+        for (float x : model) sum += x;
+        if (Math.abs(sum - rounds) > 1e-3 * rounds)
+            throw new IllegalStateException("the elements of the model sum to " + sum + ", expected " + rounds + " after as many rounds: " + Arrays.toString(Arrays.copyOf(model, 4)));
+    }
+
+    @Override public void close() {
+        exchange.close();
+        shards.unpersist();
+    }
+}

@@ -1,0 +1,193 @@
+package org.rondo.driver.rounds;
+
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.apache.spark.SparkException;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.storage.StorageLevel;
+import org.rondo.kernels.Replica.Result;
+import org.rondo.kernels.Shard;
+import scala.Function1;
+import scala.collection.Iterator;
+import scala.reflect.ClassTag;
+
+/** How the replicas of a round get their model, and how their vectors become the next: on the executors, through Spark's blocks.
+ *
+ *  <p>A round is one job of one stage. Each of its tasks reads what all tasks of the last round left ({@link RoundRdd}), takes
+ *  the mean and the step that follows ({@link ModelRdd}: a JVM does this once), has the replicas of its shards work on that
+ *  model one after the other, merges them along the tree of {@link Averaging}, and leaves their mean as a block of its own. A
+ *  task has the shards of one subtree, as many as leave every slot a task. So what is sent does not grow with the number of
+ *  replicas, and no bit of the model depends on how many tasks there were.
+ *
+ *  <p>The driver keeps a model to go back to, and the rounds since. If a block was lost with its executor, those rounds are done
+ *  again. A model is kept whenever fetching it has become cheap beside the work that would be lost; after a loss, every time,
+ *  until a round has passed undisturbed. */
+final class Exchange implements AutoCloseable {
+    /** Work at risk, in times of what keeping it costs: keeping takes a twentieth of the time at most. */
+    private static final int RISK = 20;
+    /** In a row, without a round done: then it is not for lost blocks. */
+    private static final int TRIES = 8;
+
+    /** What a replica does in a round: a pure function, for it may run again, elsewhere, and rounds later. */
+    interface Work extends Serializable {
+        /** @param model   shared with other replicas of the JVM; not to be written to
+         *  @param carried state of this shard */
+        Result run(float[][] model, float[] carried, Shard shard);
+    }
+
+    /** What the mean of a round becomes: a pure function, computed by every executor. */
+    interface Step extends Serializable {
+        /** @param model what the round started from; dear to ask for, and not to be written to
+         *  @param mean  of what the replicas made; may be written to */
+        float[][] next(Supplier<float[][]> model, float[][] mean);
+    }
+
+    /** A round that may have to be done again. */
+    private record Round(String name, String description, Work work, Step step) { }
+
+    private final JavaSparkContext sc;
+    private final JavaRDD<Shard> shards;
+    private Start kept;
+    private final List<Round> since = new ArrayList<>();
+    private double keepingNanos;
+    private long keptAt;
+    private boolean disturbed;
+    /** Of the last round that was done: what it started from, and what it left. Null where the next starts from what is kept. */
+    private ModelRdd model;
+    private RoundRdd round;
+    private Step step;
+    /** What it left as the next will start from it, if that was asked for. */
+    private ModelRdd next;
+    private Broadcast<Start> given;
+    private int groupSize;
+
+    /** @param shards persisted; one to a partition, in their order */
+    Exchange(JavaSparkContext sc, JavaRDD<Shard> shards, Start start) {
+        this.sc = sc;
+        this.shards = shards;
+        keep(start);
+    }
+
+    /** Every shard's work; then {@code step} of their mean is what the next round starts from.
+     *  @param name        of the group of Spark's jobs, for people
+     *  @param description of the job
+     *  @return what there is beside vectors, in the order of the shards */
+    Result[] round(String name, String description, Work work, Step step) {
+        if (round != null && (disturbed || System.nanoTime() - keptAt > RISK * keepingNanos)) start();
+        Round now = new Round(name, description, work, step);
+        Result[] results = retried(() -> run(now), since.size());
+        since.add(now);
+        return results;
+    }
+
+    /** What the next round starts from, fetched. */
+    Start start() {
+        if (since.isEmpty()) return kept;
+        long from = System.nanoTime();
+        Round last = since.get(since.size() - 1);
+        sc.setJobGroup(last.name, last.name + ": fetch the model", true);
+        Start start = retried(() -> next().fetch(), since.size());
+        keep(start);
+        keepingNanos = System.nanoTime() - from;
+        return kept;
+    }
+
+    private void keep(Start start) {
+        kept = start;
+        keptAt = System.nanoTime();
+        since.clear();
+    }
+
+    private Result[] run(Round now) throws SparkException {
+        sc.setJobGroup(now.name, now.description, true);
+        ModelRdd from = next();
+        RoundRdd to = new RoundRdd(sc, shards, from, now.work, groupSize);
+        byte[][] headers;
+        try {
+            headers = (byte[][]) sc.sc().runJob(to, (Function1<Iterator<byte[]>, byte[]> & Serializable) Iterator::next, ClassTag.apply(byte[].class));
+        } catch (Exception e) {
+            to.unpersist(false);
+            throw e;
+        }
+        from.cut();
+        to.cut();
+        drop();
+        model = from;
+        round = to;
+        step = now.step;
+        next = null;
+        return Stream.of(headers).flatMap(header -> Arrays.stream(Blocks.<RoundRdd.Header>header(header).results)).toArray(Result[]::new);
+    }
+
+    private ModelRdd next() {
+        if (next == null) {
+            int size = groupSize();
+            StorageLevel level = shards.getStorageLevel();
+            if (groupSize != 0 && groupSize != size && level.isValid()) shards.unpersist(false).persist(level);       // each to where its group will be
+            groupSize = size;
+            int groups = divideUp(shards.getNumPartitions(), size);
+            if (round == null) given = sc.broadcast(kept);
+            next = round == null ? new ModelRdd(sc, groups, kept, given) : new ModelRdd(sc, model, round, step, groups);
+        }
+        return next;
+    }
+
+    private interface Attempt<T> {
+        T run() throws SparkException;
+    }
+
+    /** @param done rounds after the kept model that it builds on */
+    private <T> T retried(Attempt<T> attempt, int done) {
+        disturbed = false;
+        for (int tries = 1; ; tries++) {
+            try {
+                if (tries > 1) {
+                    disturbed = true;
+                    forget();
+                    for (Round again : since.subList(0, done)) run(again);
+                }
+                return attempt.run();
+            } catch (SparkException e) {
+                if (tries == TRIES || !e.getMessage().contains(RoundRdd.LOST)) throw new IllegalStateException(e.getMessage(), e);
+            }
+        }
+    }
+
+    /** Shards of a task: the largest subtree that leaves no slot without a task. */
+    private int groupSize() {
+        int slots = Math.max(1, sc.defaultParallelism() / sc.getConf().getInt("spark.task.cpus", 1)), size = 1;
+        while (size < shards.getNumPartitions() && divideUp(shards.getNumPartitions(), 2 * size) >= slots) size *= 2;
+        return size;
+    }
+
+    private static int divideUp(int a, int b) {
+        return (a + b - 1) / b;
+    }
+
+    /** Of the last round. */
+    private void drop() {
+        if (given != null) given.destroy();
+        if (model != null) model.unpersist(false);
+        if (round != null) round.unpersist(false);
+        given = null;
+    }
+
+    /** All that is on the executors. */
+    private void forget() {
+        drop();
+        if (next != null) next.unpersist(false);
+        model = next = null;
+        round = null;
+    }
+
+    @Override public void close() {
+        forget();
+        ModelRdd.forget();
+    }
+}

@@ -1,0 +1,122 @@
+package org.rondo.driver.rounds;
+
+import java.io.Serializable;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.apache.spark.Dependency;
+import org.apache.spark.Partition;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.rdd.RDD;
+import org.apache.spark.storage.StorageLevel;
+import org.rondo.driver.rounds.Averaging.Mean;
+import org.rondo.kernels.Replica.Result;
+import org.rondo.kernels.Shard;
+import scala.collection.Iterator;
+import scala.reflect.ClassTag;
+
+/** A round as an RDD: partition g is the mean of what the replicas of group g of the shards made of the model. Kept as objects: a
+ *  task reads its own executor's block as it is, and only what another executor asks for is serialised. */
+final class RoundRdd extends RDD<byte[]> {
+    private static final long serialVersionUID = 1;
+    /** What the exception says when a block is gone, and the rounds since the kept model must be done again. */
+    static final String LOST = "a block of a round was lost with its executor";
+
+    /** A group of shards; for who only asks for its block, by number, there need not be any. */
+    private record Group(int index, Partition... shards) implements Partition {
+        private static final long serialVersionUID = 1;
+    }
+
+    /** What a block begins with. */
+    static final class Header implements Serializable {
+        private static final long serialVersionUID = 1;
+        /** Without vectors. */
+        final Result[] results;
+        final long tokens;
+        final int vectors, length;
+
+        Header(Result[] results, Mean mean) {
+            this.results = results;
+            this.tokens = mean.tokens();
+            this.vectors = mean.vectors().length;
+            this.length = mean.vectors()[0].length;
+        }
+    }
+
+    /** What all replicas made: their mean, and the state of every shard. */
+    record Whole(float[][] vectors, float[][] carried) { }
+
+    private final int groupSize, groups;
+    /** These three are null once the round is done. */
+    private RDD<Shard> shards;
+    private ModelRdd model;
+    private Exchange.Work work;
+    private transient scala.collection.immutable.Seq<Dependency<?>> reads;
+
+    /** @param groupSize shards of a task */
+    RoundRdd(JavaSparkContext sc, JavaRDD<Shard> shards, ModelRdd model, Exchange.Work work, int groupSize) {
+        super(sc.sc(), Blocks.seq(List.of()), ClassTag.apply(byte[].class));
+        this.shards = shards.rdd();
+        this.model = model;
+        this.work = work;
+        this.groupSize = groupSize;
+        this.groups = (shards.getNumPartitions() + groupSize - 1) / groupSize;
+        this.reads = Blocks.seq(List.of(new Blocks.Reads<>(this.shards, groupSize), new Blocks.Reads<>(model, 1)));   // the shards first: a task is sent to where they are
+        setName("round");
+        persist(StorageLevel.MEMORY_AND_DISK());
+    }
+
+    @Override public scala.collection.immutable.Seq<Dependency<?>> getDependencies() {
+        return reads;
+    }
+
+    @Override public Partition[] getPartitions() {
+        Partition[] all = shards.partitions();
+        return IntStream.range(0, groups)
+                .mapToObj(g -> new Group(g, Arrays.copyOfRange(all, g * groupSize, Math.min(all.length, (g + 1) * groupSize)))).toArray(Partition[]::new);
+    }
+
+    @Override public Iterator<byte[]> compute(Partition partition, TaskContext context) {
+        Group group = (Group) partition;
+        if (work == null) throw new IllegalStateException(LOST + ": of group " + group.index + " of " + this);
+        model.iterator(new ModelRdd.Part(group.index), context);       // leaves this part of it as a block
+        Start start = model.whole(context);
+        Averaging averaging = new Averaging(group.shards.length);
+        Result[] results = new Result[group.shards.length];
+        for (int s = 0; s < results.length; s++) {
+            Shard shard = shards.iterator(group.shards[s], context).next();
+            Result result = work.run(start.model, start.carried[shard.number], shard);
+            averaging.add(s, new Mean(result.vectors, result.tokens));
+            results[s] = result.withoutVectors();
+        }
+        Mean mean = averaging.whole();
+        return Blocks.write(new Header(results, mean), mean.vectors(), 0, mean.vectors()[0].length);
+    }
+
+    /** From all blocks, wherever they are. */
+    Whole whole(TaskContext context) {
+        Averaging averaging = new Averaging(groups);
+        float[][] carried = new float[groupSize * groups][];
+        int shardCount = 0;
+        for (int g = 0; g < groups; g++) {
+            Iterator<byte[]> elements = iterator(new Group(g), context);
+            Header header = Blocks.header(elements.next());
+            float[][] vectors = new float[header.vectors][header.length];
+            Blocks.read(elements, vectors, 0, header.length);
+            averaging.add(g, new Mean(vectors, header.tokens));
+            for (Result result : header.results) carried[shardCount++] = result.state;
+        }
+        return new Whole(averaging.mean(), Arrays.copyOf(carried, shardCount));
+    }
+
+    /** Forgets what it was made from: it cannot be made again by itself. */
+    void cut() {
+        shards = null;
+        model = null;
+        work = null;
+        reads = Blocks.seq(List.of());
+        clearDependencies();
+    }
+}

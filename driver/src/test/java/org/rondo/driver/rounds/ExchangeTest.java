@@ -1,0 +1,106 @@
+package org.rondo.driver.rounds;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.rondo.kernels.Replica.Result;
+import org.rondo.kernels.Shard;
+
+/** Every exchange gives the bits of {@link Averaging} over the replicas' vectors, computed here without Spark. */
+class ExchangeTest {
+    private static final int ROUNDS = 4, LENGTH = 3_000_000;       // more than two slices of a block
+
+    /** Numbers whose sum depends on the order, weights that differ, one replica without tokens. */
+    private static final Exchange.Work WORK = (model, carried, shard) -> {
+        float[][] vectors = {model[0].clone(), model[1].clone()};
+        for (int i = 0; i < LENGTH; i += 1 + shard.number) vectors[0][i] += (i % 97 + carried[0]) * 0.1f / (shard.number + 1);
+        vectors[1][shard.number] -= 1 / 3f;
+        return new Result(shard.number, vectors, new float[] {carried[0] + 1}, shard.number, shard.number == 2 ? 0 : 3 + shard.number, 0, -1, "none");
+    };
+
+    /** A model has one vector more than the replicas make: what of the last mean was not taken over, as momentum would keep it. */
+    private static final Exchange.Step STEP = (model, mean) -> {
+        float[] before = model.get()[0], restBefore = model.get()[2], rest = new float[LENGTH];
+        for (int i = 0; i < LENGTH; i++) rest[i] = mean[0][i] - before[i] + 0.5f * restBefore[i];
+        return new float[][] {mean[0], mean[1], rest};
+    };
+
+    @ParameterizedTest @CsvSource({"1,1", "1,7", "2,2", "2,7", "4,3", "3,6"})
+    void blocksGiveTheBitsOfTheTree(int cores, int shards) {
+        try (JavaSparkContext sc = context(cores); Exchange exchange = new Exchange(sc, shards(sc, shards), start(shards))) {
+            check(exchange, shards, () -> { });
+        }
+    }
+
+    @Test void lostBlocksAreMadeAgainFromTheKeptModel() {
+        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 5), start(5))) {
+            int[] dropped = {0};
+            check(exchange, 5, () -> sc.getPersistentRDDs().values().stream().filter(rdd -> "round".equals(rdd.name())).forEach(rdd -> {
+                sc.env().blockManager().removeRdd(rdd.id());
+                dropped[0]++;
+            }));
+            assertTrue(dropped[0] > 0, "no round left a block");
+        }
+    }
+
+    /** As in an executor that has not taken part in the round before. */
+    @Test void whoHasNotComputedAModelReadsItsParts() {
+        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 5), start(5))) {
+            check(exchange, 5, ModelRdd::forget);
+        }
+    }
+
+    @Test void aFailureOfTheWorkIsNotTakenForALostBlock() {
+        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 2), start(2))) {
+            Exception e = assertThrows(IllegalStateException.class, () -> exchange.round("fails", "fails", (model, carried, shard) -> {
+                throw new IllegalArgumentException("what failed");
+            }, STEP));
+            assertTrue(e.getMessage().contains("what failed"), e.getMessage());
+        }
+    }
+
+    private static Start start(int shards) {
+        return new Start(new float[3][LENGTH], new float[shards][1]);
+    }
+
+    private static void check(Exchange exchange, int shards, Runnable betweenRounds) {
+        Start start = start(shards);
+        float[][] expected = start.model, carried = start.carried;
+        for (int round = 0; round < ROUNDS; round++) {
+            Averaging averaging = new Averaging(shards);
+            float[][] before = expected, states = new float[shards][];
+            for (int s = 0; s < shards; s++) {
+                Result result = WORK.run(before, carried[s], new Shard(s, new int[0][]));
+                averaging.add(result);
+                states[s] = result.state;
+            }
+            carried = states;
+            expected = STEP.next(() -> before, averaging.mean());
+            Result[] results = exchange.round("round " + round, "round " + round, WORK, STEP);
+            assertEquals(IntStream.range(0, shards).boxed().toList(), Arrays.stream(results).map(r -> r.shard).toList());
+            if (round % 2 == 1) assertArrayEquals(expected[2], exchange.start().model[2]);
+            betweenRounds.run();
+        }
+        assertArrayEquals(expected, exchange.start().model);
+        assertArrayEquals(carried, exchange.start().carried);
+    }
+
+    private static JavaRDD<Shard> shards(JavaSparkContext sc, int shards) {
+        List<Shard> empty = IntStream.range(0, shards).mapToObj(s -> new Shard(s, new int[0][])).toList();
+        return sc.parallelize(empty, shards);
+    }
+
+    private static JavaSparkContext context(int cores) {
+        return new JavaSparkContext(TrainerTest.conf("local[" + cores + "]"));
+    }
+}
