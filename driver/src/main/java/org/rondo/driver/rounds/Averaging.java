@@ -50,6 +50,11 @@ final class Averaging {
         return whole().vectors;
     }
 
+    /** Whether no shard is missing. */
+    synchronized boolean isWhole() {
+        return mean != null;
+    }
+
     /** As {@link #mean()}, with the tokens of all. */
     synchronized Mean whole() {
         if (mean == null) throw new IllegalStateException("the mean of " + shards + " shards was asked for before all were there; partial means held: " + waiting.keySet());

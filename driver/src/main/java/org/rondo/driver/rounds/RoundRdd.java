@@ -4,12 +4,14 @@ import java.io.Serializable;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.spark.Dependency;
 import org.apache.spark.Partition;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.rdd.RDD;
+import org.apache.spark.storage.BlockManagerId;
 import org.apache.spark.storage.StorageLevel;
 import org.rondo.driver.rounds.Averaging.Mean;
 import org.rondo.kernels.Replica.Result;
@@ -17,8 +19,8 @@ import org.rondo.kernels.Shard;
 import scala.collection.Iterator;
 import scala.reflect.ClassTag;
 
-/** A round as an RDD: partition g is the mean of what the replicas of group g of the shards made of the model. Kept as objects: a
- *  task reads its own executor's block as it is, and only what another executor asks for is serialised. */
+/** A round as an RDD: partition g says what the replicas of group g of the shards made of the model, and where the mean of their
+ *  vectors is ({@link Gathering}). */
 final class RoundRdd extends RDD<byte[]> {
     private static final long serialVersionUID = 1;
     /** What the exception says when a block is gone, and the rounds since the kept model must be done again. */
@@ -36,9 +38,12 @@ final class RoundRdd extends RDD<byte[]> {
         final Result[] results;
         final long tokens;
         final int vectors, length;
+        /** Where the vectors are. */
+        final BlockManagerId executor;
 
-        Header(Result[] results, Mean mean) {
+        Header(Result[] results, Mean mean, BlockManagerId executor) {
             this.results = results;
+            this.executor = executor;
             this.tokens = mean.tokens();
             this.vectors = mean.vectors().length;
             this.length = mean.vectors()[0].length;
@@ -92,23 +97,16 @@ final class RoundRdd extends RDD<byte[]> {
             results[s] = result.withoutVectors();
         }
         Mean mean = averaging.whole();
-        return Blocks.write(new Header(results, mean), mean.vectors(), 0, mean.vectors()[0].length);
+        return Blocks.write(new Header(results, mean, Gathering.put(id(), group.index, groups, mean.vectors())), new float[0][], 0, 0);
     }
 
     /** From all blocks, wherever they are. */
     Whole whole(TaskContext context) {
-        Averaging averaging = new Averaging(groups);
-        float[][] carried = new float[groupSize * groups][];
-        int shardCount = 0;
-        for (int g = 0; g < groups; g++) {
-            Iterator<byte[]> elements = iterator(new Group(g), context);
-            Header header = Blocks.header(elements.next());
-            float[][] vectors = new float[header.vectors][header.length];
-            Blocks.read(elements, vectors, 0, header.length);
-            averaging.add(g, new Mean(vectors, header.tokens));
-            for (Result result : header.results) carried[shardCount++] = result.state;
-        }
-        return new Whole(averaging.mean(), Arrays.copyOf(carried, shardCount));
+        Header[] headers = new Header[groups];
+        for (int g = 0; g < groups; g++) headers[g] = Blocks.header(iterator(new Group(g), context).next());
+        BlockManagerId[] at = Stream.of(headers).map(header -> header.executor).toArray(BlockManagerId[]::new);
+        float[][] mean = Gathering.mean(id(), at, Stream.of(headers).mapToLong(header -> header.tokens).toArray(), headers[0].vectors, headers[0].length);
+        return new Whole(mean, Stream.of(headers).flatMap(header -> Stream.of(header.results)).map(result -> result.state).toArray(float[][]::new));
     }
 
     /** Forgets what it was made from: it cannot be made again by itself. */
