@@ -58,6 +58,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Long> SEED = new Setting<>("seed", "1", "an integer", "of everything random", s -> Long.valueOf(s.strip())).listed();
     public static final Setting<String> KERNEL = choice("kernel", "auto", "native, or an error; auto: native, or reference with a warning; an instruction set by name", "auto", "native", "avx512", "avx2", "portable", "reference");
 
+    public static final Setting<Integer> ROUND_DEADLINE = integer("roundDeadline", 3600, 0, 1_000_000_000, "seconds after which a round that has not ended is an error, which names the shards and executors that are missing; 0: none");
     public static final Setting<Integer> CHECKPOINT_EVERY = integer("checkpointEvery", 0, 0, Integer.MAX_VALUE, "rounds between checkpoints, besides one after every epoch; 0: only those");
     public static final Setting<Integer> KEEP_CHECKPOINTS = integer("keepCheckpoints", 3, 1, 1000, "checkpoints kept in output/checkpoints while training");
     public static final Setting<Boolean> OVERWRITE = flag("overwrite", "replace what is in the output directory");

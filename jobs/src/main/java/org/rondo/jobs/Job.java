@@ -24,7 +24,7 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
     private static final Group
             VOCABULARY = group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY),
             NETWORK = group("Network", CELL, CANDIDATE_ACTIVATION, FORGET_BIAS, LAYERS, HIDDEN, EMBEDDING, TIED, DROPOUT, DROPOUT_MASK),
-            DISTRIBUTION = group("Distribution", SHARDS, BATCH, SEQ_LEN, AVERAGING, WINDOWS_PER_ROUND, EPOCHS),
+            DISTRIBUTION = group("Distribution", SHARDS, BATCH, SEQ_LEN, AVERAGING, WINDOWS_PER_ROUND, EPOCHS, ROUND_DEADLINE),
             STEPS = group("Steps", OPTIMIZER, MOMENTUM, NESTEROV, WEIGHT_DECAY, LEARNING_RATE, WARM_UP, DECAY, DECAY_FACTOR, DECAY_AFTER, DECAY_EVERY, CLIP_NORM, EMA_DECAY),
             CHECKPOINTS = group("Checkpoints", CHECKPOINT_EVERY, KEEP_CHECKPOINTS),
             SAMPLING = group("Sampling", PROMPT, LENGTH, TEMPERATURE),

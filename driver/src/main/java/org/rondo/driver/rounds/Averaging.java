@@ -2,6 +2,7 @@ package org.rondo.driver.rounds;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.rondo.kernels.Replica;
 
 /** The mean of the replicas' vectors, weighted by their tokens, whatever the order in which they arrive.
@@ -13,13 +14,20 @@ import org.rondo.kernels.Replica;
 final class Averaging {
     private final int shards;
     private final Map<String, Mean> waiting = new HashMap<>();
+    private final Consumer<float[][]> merged;
     private Mean mean;
 
     /** Vectors, and the tokens they are a mean over. */
     record Mean(float[][] vectors, long tokens) { }
 
     Averaging(int shards) {
+        this(shards, merged -> { });
+    }
+
+    /** @param merged hears of vectors that have been merged into others and are no longer read */
+    Averaging(int shards, Consumer<float[][]> merged) {
         this.shards = shards;
+        this.merged = merged;
     }
 
     /** Takes the vectors over: they are overwritten. */
@@ -80,9 +88,13 @@ final class Averaging {
         return nodes;
     }
 
-    private static Mean merge(Mean a, Mean b) {
-        if (b.tokens == 0) return a;
-        if (a.tokens == 0) return b;
+    private Mean merge(Mean a, Mean b) {
+        Mean of = b.tokens == 0 ? a : a.tokens == 0 ? b : weighted(a, b);
+        merged.accept(of.vectors == a.vectors ? b.vectors : a.vectors);
+        return of;
+    }
+
+    private static Mean weighted(Mean a, Mean b) {
         float share = (float) (b.tokens / (double) (a.tokens + b.tokens));
         for (int v = 0; v < a.vectors.length; v++) {
             float[] mean = a.vectors[v], other = b.vectors[v];

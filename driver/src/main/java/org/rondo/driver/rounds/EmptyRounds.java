@@ -35,7 +35,7 @@ public final class EmptyRounds implements AutoCloseable {
         List<Shard> empty = IntStream.range(0, replicas).mapToObj(s -> new Shard(s, new int[0][])).toList();
         this.shards = sc.parallelize(empty, replicas).persist(StorageLevel.MEMORY_AND_DISK());
         this.tasks = sc.parallelize(IntStream.range(0, executors).boxed().toList(), executors);
-        this.exchange = new Exchange(sc, shards, new Start(new float[1][parameters], new float[replicas][0]));
+        this.exchange = new Exchange(sc, shards, new Start(new float[1][parameters], new float[replicas][0]), 0);
     }
 
     /** Bytes that the loopback interface has carried: of a cluster on one machine, all that its JVMs sent to each other. */
@@ -77,7 +77,7 @@ public final class EmptyRounds implements AutoCloseable {
             float[] mine = model[0].clone();
             mine[shard.number % mine.length] += 1;
             return new Result(shard.number, new float[][] {mine}, new float[0], 0, 1, 0, -1, "none");
-        }, (model, mean) -> mean);
+        }, Exchange.MEAN);
     }
 
     /** Every replica has added 1 to an element of its own in every round, so the mean has grown by 1/replicas in each. */

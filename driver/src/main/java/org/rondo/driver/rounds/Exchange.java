@@ -4,18 +4,28 @@ import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.spark.SparkException;
+import org.apache.spark.SparkExecutorInfo;
+import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.storage.StorageLevel;
+import org.rondo.driver.BadInput;
 import org.rondo.kernels.Replica.Result;
 import org.rondo.kernels.Shard;
-import scala.Function1;
+import scala.Function2;
 import scala.collection.Iterator;
 import scala.reflect.ClassTag;
+import scala.runtime.BoxedUnit;
 
 /** How the replicas of a round get their model, and how their vectors become the next: on the executors, through Spark's blocks.
  *
@@ -34,6 +44,12 @@ final class Exchange implements AutoCloseable {
     /** In a row, without a round done: then it is not for lost blocks. */
     private static final int TRIES = 8;
 
+    private static final ScheduledExecutorService ALARM = Executors.newSingleThreadScheduledExecutor(task -> {
+        Thread thread = new Thread(task, "deadline of a round");
+        thread.setDaemon(true);
+        return thread;
+    });
+
     /** What a replica does in a round: a pure function, for it may run again, elsewhere, and rounds later. */
     interface Work extends Serializable {
         /** @param model   shared with other replicas of the JVM; not to be written to
@@ -46,7 +62,25 @@ final class Exchange implements AutoCloseable {
         /** @param model what the round started from; dear to ask for, and not to be written to
          *  @param mean  of what the replicas made; may be written to */
         float[][] next(Supplier<float[][]> model, float[][] mean);
+
+        /** Whether {@link #next} asks for the model: then executors keep it for those that have not computed it. */
+        default boolean readsModel() {
+            return true;
+        }
     }
+
+    /** The next model is the mean. */
+    static final Step MEAN = new Step() {
+        private static final long serialVersionUID = 1;
+
+        @Override public float[][] next(Supplier<float[][]> model, float[][] mean) {
+            return mean;
+        }
+
+        @Override public boolean readsModel() {
+            return false;
+        }
+    };
 
     /** A round that may have to be done again. */
     private record Round(String name, String description, Work work, Step step) { }
@@ -66,11 +100,16 @@ final class Exchange implements AutoCloseable {
     private ModelRdd next;
     private Broadcast<Start> given;
     private int groupSize;
+    private final int deadlineSeconds;
+    /** Of what runs now, by System.nanoTime(). */
+    private long deadline;
 
-    /** @param shards persisted; one to a partition, in their order */
-    Exchange(JavaSparkContext sc, JavaRDD<Shard> shards, Start start) {
+    /** @param shards          persisted; one to a partition, in their order
+     *  @param deadlineSeconds of a round; 0: none */
+    Exchange(JavaSparkContext sc, JavaRDD<Shard> shards, Start start, int deadlineSeconds) {
         this.sc = sc;
         this.shards = shards;
+        this.deadlineSeconds = deadlineSeconds;
         keep(start);
     }
 
@@ -107,10 +146,10 @@ final class Exchange implements AutoCloseable {
     private Result[] run(Round now) throws SparkException {
         sc.setJobGroup(now.name, now.description, true);
         ModelRdd from = next();
-        RoundRdd to = new RoundRdd(sc, shards, from, now.work, groupSize);
-        byte[][] headers;
+        RoundRdd to = new RoundRdd(sc, shards, from, now.work, now.step.readsModel(), groupSize);
+        byte[][] headers = new byte[to.getNumPartitions()][];
         try {
-            headers = (byte[][]) sc.sc().runJob(to, (Function1<Iterator<byte[]>, byte[]> & Serializable) Iterator::next, ClassTag.apply(byte[].class));
+            runJob(to, headers);
         } catch (Exception e) {
             to.unpersist(false);
             throw e;
@@ -123,6 +162,36 @@ final class Exchange implements AutoCloseable {
         step = now.step;
         next = null;
         return Stream.of(headers).flatMap(header -> Arrays.stream(Blocks.<RoundRdd.Header>header(header).results)).toArray(Result[]::new);
+    }
+
+    /** @param headers of the groups, as they arrive
+     *  @throws BadInput if the deadline passes first */
+    private void runJob(RoundRdd to, byte[][] headers) throws SparkException {
+        var groups = Blocks.seq(IntStream.range(0, headers.length).<Object>mapToObj(g -> g).toList());
+        Function2<Object, byte[], BoxedUnit> arrived = (g, header) -> {
+            headers[(int) g] = header;
+            return BoxedUnit.UNIT;
+        };
+        String group = sc.getLocalProperty("spark.jobGroup.id");
+        ScheduledFuture<?> alarm = deadlineSeconds == 0 ? null : ALARM.schedule(() -> sc.cancelJobGroup(group), deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+        try {
+            sc.sc().runJob(to, (Function2<TaskContext, Iterator<byte[]>, byte[]> & Serializable) (context, header) -> header.next(), groups, arrived, ClassTag.apply(byte[].class));
+        } catch (Exception e) {
+            if (alarm != null && alarm.isDone()) throw late(group, headers, e);
+            throw e;
+        } finally {
+            if (alarm != null) alarm.cancel(false);
+        }
+    }
+
+    private BadInput late(String name, byte[][] headers, Exception cause) {
+        String missing = IntStream.range(0, headers.length).filter(g -> headers[g] == null)
+                .mapToObj(g -> g * groupSize + (groupSize == 1 ? "" : " to " + (Math.min(shards.getNumPartitions(), (g + 1) * groupSize) - 1))).collect(Collectors.joining(", "));
+        List<SparkExecutorInfo> executors = Arrays.stream(sc.sc().statusTracker().getExecutorInfos()).filter(e -> e.numRunningTasks() > 0).toList();
+        String busy = executors.isEmpty() ? "no executor runs a task" : "a task runs on "
+                + executors.stream().map(e -> e.host() + ":" + e.port()).collect(Collectors.joining(", "));
+        return new BadInput(name + " has not ended within its deadline of " + deadlineSeconds + " seconds: missing are shards " + missing + "; " + busy
+                + ". Look at these executors' logs; set --roundDeadline higher if rounds take that long, or windowsPerRound lower. The last checkpoint is kept", cause);
     }
 
     private ModelRdd next() {
@@ -145,6 +214,7 @@ final class Exchange implements AutoCloseable {
     /** @param done rounds after the kept model that it builds on */
     private <T> T retried(Attempt<T> attempt, int done) {
         disturbed = false;
+        deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(deadlineSeconds);
         for (int tries = 1; ; tries++) {
             try {
                 if (tries > 1) {

@@ -2,13 +2,14 @@ package org.rondo.driver.rounds;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.spark.SparkEnv;
@@ -29,14 +30,19 @@ import scala.reflect.ClassTag;
  *  blocks arrive. They bear the names of partitions of the round's RDD, after its own, so they go when it goes. Spark's
  *  classes for this are not its public API; what they save are four copies of every vector (docs/decisions/0007). */
 final class Gathering implements BlockFetchingListener {
-    /** Floats in a slice. */
-    private static final int SLICE = 1 << 20;
+    /** Floats in a slice: 4 MB with what the JVM puts before an array, so that it fills regions of the collector to the brim. */
+    private static final int SLICE = (1 << 20) - 16;
+
+    /** What a thread of Spark's network has received, before it is read as floats. */
+    private static final ThreadLocal<byte[]> RECEIVED = ThreadLocal.withInitial(() -> new byte[Float.BYTES * SLICE]);
 
     private final int rdd, groups, length;
     private final long[] tokens;
     /** Of slice s of vector v, at v * slicesOf(length) + s. */
     private final Averaging[] means;
     private final float[][] gathered;
+    /** Slices that have been added, to be used again. */
+    private final Deque<float[]> spare = new ConcurrentLinkedDeque<>();
     private final CountDownLatch missing;
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
 
@@ -48,7 +54,7 @@ final class Gathering implements BlockFetchingListener {
         this.tokens = tokens;
         this.gathered = new float[vectors][length];
         this.means = new Averaging[vectors * slicesOf(length)];
-        for (int m = 0; m < means.length; m++) means[m] = new Averaging(groups);
+        for (int m = 0; m < means.length; m++) means[m] = new Averaging(groups, merged -> spare.push(merged[0]));
         this.missing = new CountDownLatch(groups * means.length);
     }
 
@@ -114,10 +120,8 @@ final class Gathering implements BlockFetchingListener {
             onBlockFetchFailure(id.name(), new IllegalStateException("block " + id + " is not here"));
             return;
         }
-        try (InputStream bytes = data.get().toInputStream()) {
-            add(group, m, bytes);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        try {
+            add(group, m, data.get().toByteBuffer());
         } finally {
             blocks.releaseLock(id, Option.empty());
         }
@@ -125,8 +129,9 @@ final class Gathering implements BlockFetchingListener {
 
     @Override public void onBlockFetchSuccess(String name, ManagedBuffer data) {
         int number = Integer.parseInt(name.substring(name.lastIndexOf('_') + 1)) - groups;
-        try (InputStream bytes = data.createInputStream()) {
-            add(number / means.length, number % means.length, bytes);
+        try (InputStream stream = data.createInputStream()) {
+            byte[] bytes = RECEIVED.get();
+            add(number / means.length, number % means.length, ByteBuffer.wrap(bytes, 0, stream.readNBytes(bytes, 0, bytes.length)));
         } catch (IOException | RuntimeException e) {
             onBlockFetchFailure(name, e);
         }
@@ -138,13 +143,17 @@ final class Gathering implements BlockFetchingListener {
     }
 
     /** Slice m of a group: added to those of the other groups that are there. */
-    private void add(int group, int m, InputStream bytes) throws IOException {
+    private void add(int group, int m, ByteBuffer bytes) {
         int vector = m / slicesOf(length), from = m % slicesOf(length) * SLICE, floats = Math.min(SLICE, length - from);
-        float[] slice = new float[floats];
-        ByteBuffer.wrap(bytes.readNBytes(Float.BYTES * floats)).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(slice);
+        float[] used = spare.poll(), slice = used != null ? used : new float[Math.min(SLICE, length)];
+        bytes.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(slice, 0, floats);
         synchronized (means[m]) {
             means[m].add(group, new Mean(new float[][] {slice}, tokens[group]));
-            if (means[m].isWhole()) System.arraycopy(means[m].mean()[0], 0, gathered[vector], from, floats);
+            if (means[m].isWhole()) {
+                float[] mean = means[m].mean()[0];
+                System.arraycopy(mean, 0, gathered[vector], from, floats);
+                spare.push(mean);
+            }
         }
         missing.countDown();
     }

@@ -24,7 +24,7 @@ import org.rondo.driver.corpus.Corpus;
 final class Provenance {
     /** Settings that change neither data, plan nor random numbers: a training may be resumed with others. */
     private static final List<Setting<?>> FREE = List.of(Setting.INPUT, Setting.OUTPUT, Setting.VALIDATION, Setting.EPOCHS, Setting.KERNEL,
-            Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.OVERWRITE, Setting.DEBUG, Setting.MODEL, Setting.PROMPT, Setting.LENGTH, Setting.TEMPERATURE);
+            Setting.ROUND_DEADLINE, Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.OVERWRITE, Setting.DEBUG, Setting.MODEL, Setting.PROMPT, Setting.LENGTH, Setting.TEMPERATURE);
 
     private final ObjectNode facts = new ObjectMapper().createObjectNode();
     private ArrayNode epochs = facts.arrayNode();

@@ -54,18 +54,21 @@ final class RoundRdd extends RDD<byte[]> {
     record Whole(float[][] vectors, float[][] carried) { }
 
     private final int groupSize, groups;
+    private final boolean keepsModel;
     /** These three are null once the round is done. */
     private RDD<Shard> shards;
     private ModelRdd model;
     private Exchange.Work work;
     private transient scala.collection.immutable.Seq<Dependency<?>> reads;
 
-    /** @param groupSize shards of a task */
-    RoundRdd(JavaSparkContext sc, JavaRDD<Shard> shards, ModelRdd model, Exchange.Work work, int groupSize) {
+    /** @param keepsModel whether the step after this round reads the model
+     *  @param groupSize  shards of a task */
+    RoundRdd(JavaSparkContext sc, JavaRDD<Shard> shards, ModelRdd model, Exchange.Work work, boolean keepsModel, int groupSize) {
         super(sc.sc(), Blocks.seq(List.of()), ClassTag.apply(byte[].class));
         this.shards = shards.rdd();
         this.model = model;
         this.work = work;
+        this.keepsModel = keepsModel;
         this.groupSize = groupSize;
         this.groups = (shards.getNumPartitions() + groupSize - 1) / groupSize;
         this.reads = Blocks.seq(List.of(new Blocks.Reads<>(this.shards, groupSize), new Blocks.Reads<>(model, 1)));   // the shards first: a task is sent to where they are
@@ -86,7 +89,7 @@ final class RoundRdd extends RDD<byte[]> {
     @Override public Iterator<byte[]> compute(Partition partition, TaskContext context) {
         Group group = (Group) partition;
         if (work == null) throw new IllegalStateException(LOST + ": of group " + group.index + " of " + this);
-        model.iterator(new ModelRdd.Part(group.index), context);       // leaves this part of it as a block
+        if (keepsModel) model.iterator(new ModelRdd.Part(group.index), context);       // leaves this part of it as a block
         Start start = model.whole(context);
         Averaging averaging = new Averaging(group.shards.length);
         Result[] results = new Result[group.shards.length];

@@ -35,7 +35,7 @@ final class Rounds implements AutoCloseable {
         this.plan = plan;
         this.shards = shards;
         this.cursor = state.cursor();
-        this.exchange = new Exchange(sc, shards, state.start(plan));
+        this.exchange = new Exchange(sc, shards, state.start(plan), settings.get(Setting.ROUND_DEADLINE));
         this.key = new ReplicaPool.Key(plan, settings.get(Setting.KERNEL));
         this.seed = settings.get(Setting.SEED);
         this.warmUp = settings.get(Setting.WARM_UP);
@@ -100,6 +100,7 @@ final class Rounds implements AutoCloseable {
 
     /** The model is the mean, or one exact step of the optimiser on the mean gradient; then follows the average over rounds, if there is one. */
     private static Exchange.Step step(ReplicaPool.Key key, Stretch stretch, long round) {
+        if (!key.plan().averagesGradients() && key.plan().emaDecay() == 0) return Exchange.MEAN;
         return (before, mean) -> {
             Plan plan = key.plan();
             float[][] next = plan.averagesGradients() ? ReplicaPool.step(key, before.get(), mean[0], stretch) : mean;

@@ -7,12 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.rondo.driver.BadInput;
 import org.rondo.kernels.Replica.Result;
 import org.rondo.kernels.Shard;
 
@@ -37,13 +39,13 @@ class ExchangeTest {
 
     @ParameterizedTest @CsvSource({"1,1", "1,7", "2,2", "2,7", "4,3", "3,6"})
     void blocksGiveTheBitsOfTheTree(int cores, int shards) {
-        try (JavaSparkContext sc = context(cores); Exchange exchange = new Exchange(sc, shards(sc, shards), start(shards))) {
+        try (JavaSparkContext sc = context(cores); Exchange exchange = new Exchange(sc, shards(sc, shards), start(shards), 0)) {
             check(exchange, shards, () -> { });
         }
     }
 
     @Test void lostBlocksAreMadeAgainFromTheKeptModel() {
-        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 5), start(5))) {
+        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 5), start(5), 0)) {
             int[] dropped = {0};
             check(exchange, 5, () -> sc.getPersistentRDDs().values().stream().filter(rdd -> "round".equals(rdd.name())).forEach(rdd -> {
                 sc.env().blockManager().removeRdd(rdd.id());
@@ -55,17 +57,27 @@ class ExchangeTest {
 
     /** As in an executor that has not taken part in the round before. */
     @Test void whoHasNotComputedAModelReadsItsParts() {
-        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 5), start(5))) {
+        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 5), start(5), 0)) {
             check(exchange, 5, ModelRdd::forget);
         }
     }
 
     @Test void aFailureOfTheWorkIsNotTakenForALostBlock() {
-        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 2), start(2))) {
+        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 2), start(2), 0)) {
             Exception e = assertThrows(IllegalStateException.class, () -> exchange.round("fails", "fails", (model, carried, shard) -> {
                 throw new IllegalArgumentException("what failed");
             }, STEP));
             assertTrue(e.getMessage().contains("what failed"), e.getMessage());
+        }
+    }
+
+    @Test void aRoundThatDoesNotEndIsAnErrorThatNamesItsShards() {
+        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 4), start(4), 2)) {
+            String message = assertThrows(BadInput.class, () -> exchange.round("round 7", "round 7: hang", (model, carried, shard) -> {
+                if (shard.number == 3) LockSupport.parkNanos(Long.MAX_VALUE);
+                return WORK.run(model, carried, shard);
+            }, STEP)).getMessage();
+            assertTrue(message.startsWith("round 7 has not ended within its deadline of 2 seconds: missing are shards 2 to 3; "), message);
         }
     }
 
