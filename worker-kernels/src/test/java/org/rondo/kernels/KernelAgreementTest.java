@@ -247,7 +247,6 @@ class KernelAgreementTest {
                 kernel.load(Block.PARAMETERS, parameters);
                 new UnrolledNetwork(kernel, Dropout.NONE).forward(randomWindow(c, 52), null);
                 outputs[k] = c.network.head().softmax() ? probabilities(kernel) : outputs(kernel, layout.head.rows() - 1);
-                kernel.denseForward(layout.head);
                 kernel.readOutputs(layout.head, layout.head.rows() - 1, logits[k]);
             }
         if (c.network.head().softmax()) assertEquals(layout.head.rows(), Arrays.stream(toDoubles(outputs[1])).sum(), layout.head.rows() * tolerance);
