@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.rondo.kernels.Layout.Block;
@@ -319,5 +320,34 @@ class KernelAgreementTest extends Agreement {
             assertTrue(outside.contains("step 1, sequence 1") && outside.contains("is 5, expected 0 to 4"), outside);
             assertThrows(IllegalArgumentException.class, () -> kernel.softmaxForward(layout.head, new int[] {0, 1, 2, -2}));
         }
+    }
+    @Test void aHeadAfterTheLastStepWantsATargetASequence() {
+        Layout layout = new Case(new Network(5, 3, Cell.LSTM, 4, 1, false, new Head(false, true, 5), false), 3, 2, false).layout(0);
+        try (Kernel kernel = Kernel.open("native", layout)) {
+            String tooMany = assertThrows(IllegalArgumentException.class, () -> kernel.softmaxForward(layout.head, new int[6])).getMessage();
+            assertTrue(tooMany.endsWith("are 6, expected 3: the kernel was opened for batch 3"), tooMany);
+            String outside = assertThrows(IllegalArgumentException.class, () -> kernel.softmaxForward(layout.head, new int[] {0, 5, 0})).getMessage();
+            assertTrue(outside.startsWith("targets of sequence 1 is 5"), outside);
+        }
+    }
+
+    @Test void aTargetPastItsSequencesEndIsRefused() {
+        int[] lengths = {2, 1};
+        for (boolean softmax : new boolean[] {true, false})
+            for (String kernel : List.of("reference", "native")) {
+                Network network = new Network(5, 3, Cell.LSTM, 4, 1, false, new Head(true, softmax, 5), false);
+                Layout layout = Layout.forTraining(network, 2, 2, false, 0);
+                float[] values = softmax ? null : new float[20];
+                try (Kernel k = Kernel.open(kernel, layout)) {
+                    UnrolledNetwork unrolled = new UnrolledNetwork(k, Dropout.NONE);
+                    unrolled.forward(new Window(new int[4], null, new int[] {0, 0, 0, Window.NONE}, values, lengths, 3), null);
+                    Window past = new Window(new int[4], null, new int[4], values, lengths, 4);
+                    String expected = (softmax ? "targets" : "counts") + " of step 1, sequence 1 is 0, but the sequence has length 1; expected Window.NONE (-1)";
+                    for (Executable pass : List.<Executable>of(() -> unrolled.forward(past, null), () -> unrolled.backward(past, null))) {
+                        String message = assertThrows(IllegalArgumentException.class, pass).getMessage();
+                        assertTrue(message.startsWith(expected), message);
+                    }
+                }
+            }
     }
 }
