@@ -56,8 +56,10 @@ class Agreement {
                                     cell, h, 1 + turn / 2 % 2, bidirectional, new Head(atEveryStep, softmax, outputs), tied);
                             cases.add(new Case(network, batch[turn % 5], 2 + turn % 4, lengths));
                         }
-        for (Cell cell : List.of(Cell.RNN, Cell.PEEPHOLE))    // more rows than are packed at a time
-            cases.add(new Case(new Network(100, 20, cell, 24, 1, true, new Head(true, true, 100), false), 20, 30, true));
+        int tall = Layout.PACKED_ROWS / 5 + 1;    // more rows than are packed at a time
+        cases.add(new Case(new Network(100, 20, Cell.RNN, 24, 1, true, new Head(true, true, 100), false), tall, 5, true));
+        cases.add(new Case(new Network(100, 20, Cell.PEEPHOLE, 65, 1, false, new Head(true, true, 100), false), tall, 5, true));    // and gates of more than 1 MB
+        cases.add(new Case(new Network(100, 20, 129, 2), 3, 2, false));    // more panels of gates than dx adds at a time
         return cases;
     }
 
