@@ -17,7 +17,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final List<Setting<?>> ALL = Collections.unmodifiableList(TABLE);
 
     public static final Setting<String> INPUT = text("input", null, "text to read: a file, a folder or a glob on any Hadoop file system, gzip or not");
-    public static final Setting<String> OUTPUT = text("output", null, "directory to write the model to");
+    public static final Setting<String> OUTPUT = text("output", null, "directory to write to: the model, or the table, picture and page of gradient-flow");
     public static final Setting<String> VALIDATION = text("validation", "0.1", "text to validate on after every epoch, or a fraction: this last part of the input is held out; 0 for none");
     public static final Setting<String> MODEL = text("model", null, "directory of a trained model");
     public static final Setting<String> TASK = choice("task", "language-model", "what is learnt", "language-model");

@@ -26,6 +26,7 @@ record Reading(String source, int vocab, Shard shard, int training, int measured
      *  @param training, measured windows */
     static Reading recall(Settings settings, int training, int measured) {
         int steps = steps(settings);
+        checkRoom(settings.get(Setting.BATCH), training + measured, steps);
         Philox.Stream random = new Philox.Stream(settings.get(Setting.SEED), RECALL);
         int[][] streams = new int[settings.get(Setting.BATCH)][(training + measured) * steps + 1];
         for (int[] stream : streams) {
@@ -55,6 +56,7 @@ record Reading(String source, int vocab, Shard shard, int training, int measured
             if (windows < least)
                 throw new BadInput(text.path() + " has " + tokens.count() + " tokens, expected at least " + (least * window + 1) + " for " + least
                         + (least == 1 ? " window" : " windows") + " of batch " + batch + " x seqLen " + steps + "; give more text, or lower one of them");
+            checkRoom(batch, windows, steps);
             int last = Math.min(measured, training == 0 ? windows : Math.max(1, windows / 10));
             JavaRDD<Shard> shards = tokens.slice(0, windows * window + 1).shards(1, batch);
             try {
@@ -63,6 +65,14 @@ record Reading(String source, int vocab, Shard shard, int training, int measured
                 shards.unpersist();
             }
         }
+    }
+
+    /** @throws BadInput if the tokens of the windows would leave no room for anything else */
+    private static void checkRoom(int batch, long windows, int steps) {
+        long bytes = Integer.BYTES * windows * batch * steps, most = Runtime.getRuntime().maxMemory() / 2;
+        if (bytes > most)
+            throw new BadInput("batch " + batch + " x " + windows + " windows x seqLen " + steps + " are " + Units.bytes(bytes) + " of tokens, expected at most "
+                    + Units.bytes(most) + ", half of the driver's memory; lower --batch or --seqLen, or raise --driver-memory");
     }
 
     private static int steps(Settings settings) {

@@ -98,6 +98,7 @@ class RondoTest {
                 arguments("gradient-flow --output hdfs://host/flow", "hdfs://host/flow"),
                 arguments("gradient-flow --output DIR/file", "DIR/file"),
                 arguments("gradient-flow --output DIR/flow-of-bad-input --seqLen 11", "seqLen is 11"),
+                arguments("gradient-flow --output DIR/flow-of-bad-input --batch 65536 --seqLen 65536", "batch 65536 x 1504 windows x seqLen 65536 are"),
                 arguments("gradient-flow --output DIR/flow-of-bad-input --model DIR/nowhere", "input is missing"),
                 arguments("gradient-flow --output DIR/flow-of-bad-input --input DIR/text --model DIR/nowhere", "nowhere"),
                 arguments("gradient-flow --output DIR/flow-of-bad-input --input DIR/short", "expected at least 3201"));
