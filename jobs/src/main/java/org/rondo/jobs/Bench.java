@@ -21,7 +21,7 @@ final class Bench {
         boolean debug();
     }
 
-    /** Training steps a second, a line for every shape and instruction set, as they are measured. */
+    /** {@link Measurement}s, a line for every shape and instruction set, each as soon as it is there. */
     @CommandLine.Command(name = "kernels", sortOptions = false, customSynopsis = "rondo bench kernels [--key value ...]",
             description = "Prints tokens a second of the training step on one core, and the share of the core's peak that its matrix products reach.")
     static final class Kernels implements Work {

@@ -34,7 +34,7 @@ record Command(Job job, Map<String, String> options, Bench.Work bench, String he
             ParseResult parsed = line.parseArgs(args.length > 0 && args[0].equals("help") ? asked(args) : args);
             if (parsed.isVersionHelpRequested()) return text(version() + System.lineSeparator());
             ParseResult job = parsed;
-            while (job.hasSubcommand()) job = job.subcommand();
+            while (!job.isUsageHelpRequested() && job.hasSubcommand()) job = job.subcommand();
             CommandSpec spec = job.commandSpec();
             if (job.isUsageHelpRequested()) return text(spec.commandLine().getUsageMessage());
             if (!spec.subcommands().isEmpty())

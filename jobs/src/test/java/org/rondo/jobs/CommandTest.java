@@ -81,13 +81,15 @@ class CommandTest {
         assertEquals(parse("--help").help(), parse("help").help());
         assertEquals(parse("train", "--help").help(), parse("help", "train").help());
         assertEquals(parse("bench", "kernels", "--help").help(), parse("help", "bench", "kernels").help());
+        assertEquals(parse("--help").help(), parse("--help", "train").help(), "nothing is trained");
     }
 
     @Test void helpOfABenchIsItsOwn() {
         assertTrue(parse("--help").help().contains(" bench "));
         assertTrue(parse("bench", "--help").help().contains(" kernels "));
         String help = parse("bench", "kernels", "--help").help();
-        for (String option : List.of("--shapes=S1,... ", "--seconds=X ", "(default: 5)", "--isa=avx512,... ", "--scoring", "--debug")) assertTrue(help.contains(option), option + " in " + help);
+        for (String option : List.of("--shapes=S1,... ", "--seconds=X ", "(default: 5)", "--isa=avx512,... ", "--scoring", "--debug"))
+            assertTrue(help.contains(option), option + " in " + help);
     }
 
     @Test void aBenchIsNoJobAndHasNoSettings() {
