@@ -37,6 +37,7 @@ final class Quickstart {
         if (isZero(given.get(Setting.VALIDATION)))
             throw new BadInput("validation is " + given.get(Setting.VALIDATION) + ", but quickstart measures the model on definitions that are held out; "
                     + "set --validation to a fraction above 0, as 0.03");
+        Train.warn(given, console);
         Path folder = folder(given.get(Setting.OUTPUT), "models/quickstart"), text = folder.resolve("definitions.txt"), model = folder.resolve("model");
         write(text, given.get(Setting.OVERWRITE));
         console.err().println(Units.count(DEFINITIONS) + " definitions of WordNet 3.1 are in " + text + " (WordNet 3.1 Copyright 2011 by Princeton University)");

@@ -52,9 +52,7 @@ public final class Rondo {
 
     private static void execute(Command command, SparkConf conf, Console console) throws Exception {
         Job job = command.job();
-        Settings settings = Settings.of(entries(conf), command.options());
-        for (Map.Entry<Setting<?>, String> own : job.defaults().entrySet())
-            if (!settings.has(own.getKey())) settings = settings.with(own.getKey(), own.getValue());
+        Settings settings = Settings.of(entries(conf), command.options()).over(job.defaults());
         for (Setting<?> needed : job.settings()) if (needed.fallback() == null) settings.get(needed);
         job.work().run(settings, conf, console);
     }

@@ -84,6 +84,13 @@ class CommandTest {
         assertEquals(parse("--help").help(), parse("--help", "train").help(), "nothing is trained");
     }
 
+    @Test void aDefaultOfAJobIsNotGiven() {
+        Settings settings = Settings.of(Map.of("hidden", "3")).over(Map.of(Setting.HIDDEN, "4", Setting.LAYERS, "5"));
+        assertEquals(List.of(3, 5), List.of(settings.get(Setting.HIDDEN), settings.get(Setting.LAYERS)));
+        assertEquals(List.of(true, false), List.of(settings.has(Setting.HIDDEN), settings.has(Setting.LAYERS)));
+        assertEquals("5", settings.with(Setting.SEED, 2).all().get("layers"));
+    }
+
     @Test void helpOfABenchIsItsOwn() {
         assertTrue(parse("--help").help().contains(" bench "));
         assertTrue(parse("bench", "--help").help().contains(" kernels "));

@@ -83,7 +83,7 @@ class RondoTest {
                 arguments(train + "DIR/text --tied", "tied needs embedding equal to hidden, but embedding is 4 and hidden 8; set --embedding 8 (spark.rondo.embedding)"),
                 arguments("train --input DIR/text --output DIR/full", "--overwrite"),
                 arguments("train --input DIR/text --output DIR/file", "file"),
-                arguments("train --input DIR/text", "--output"),
+                arguments("train --input DIR/text", "; set --output (spark.rondo.output)"),
                 arguments("evaluate --input DIR/text --model DIR/nowhere", "nowhere"),
                 arguments("generate --model DIR/full", "full"),
                 arguments("generate --model DIR/file", "which is a file"),
@@ -228,6 +228,14 @@ class RondoTest {
         assertEquals(List.of("decayEvery is given, but has no effect without --decay epoch", "decayFactor is given, but has no effect without --decay epoch or plateau",
                 "decayAfter is given, but has no effect without --decay epoch or plateau"), err().lines().toList());
         run("plan --input DIR/text --decayFactor 0.3 --decayAfter 2 --decay plateau" + SMALL);
+        assertEquals("", err());
+        for (String cell : List.of("rnn", "relu")) {
+            run("plan --input DIR/text --forgetBias 1 --candidateActivation sigmoid --dropoutMask window --cell " + cell + SMALL);
+            assertEquals(List.of("candidateActivation is given, but has no effect without --cell lstm or peephole",
+                    "forgetBias is given, but has no effect without --cell lstm or peephole",
+                    "dropoutMask is given, but has no effect without --dropout above 0"), err().lines().toList());
+        }
+        run("plan --input DIR/text --forgetBias 1 --candidateActivation sigmoid --cell peephole --dropoutMask window --dropout 0.1" + SMALL);
         assertEquals("", err());
     }
 
