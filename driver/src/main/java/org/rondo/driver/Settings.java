@@ -6,7 +6,9 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.ToIntFunction;
 import org.apache.commons.text.similarity.LevenshteinDistance;
 
 /** The values of one job: what was given, the job's own defaults, and those of {@link Setting} for the rest. Immutable. */
@@ -81,13 +83,16 @@ public final class Settings implements Serializable {
 
     private static Setting<?> setting(String key) {
         return Setting.ALL.stream().filter(s -> s.key().equals(key)).findFirst().orElseThrow(() -> new BadInput("unknown setting "
-                + PREFIX + key + "; the nearest is " + PREFIX + nearest(key, Setting.ALL.stream().map(Setting::key).toList())));
+                + PREFIX + key + "; " + nearest(key, Setting.ALL.stream().map(Setting::key).toList()).map(near -> "the nearest is " + PREFIX + near)
+                .orElse("conf/reference.conf has all, and rondo JOB --help those of a job")));
     }
 
-    /** The known name with the fewest edits to this one, whatever the case. */
-    public static String nearest(String name, Collection<String> known) {
-        LevenshteinDistance distance = LevenshteinDistance.getDefaultInstance();
-        return known.stream().min(Comparator.comparing(k -> distance.apply(k.toLowerCase(Locale.ROOT), name.toLowerCase(Locale.ROOT))))
-                .orElseThrow();
+    /** The known name with the fewest edits to this one, whatever the case; none where a quarter of the letters, and one more, are not
+     *  enough, and so it is more likely another word than a slip. */
+    public static Optional<String> nearest(String name, Collection<String> known) {
+        int most = 1 + name.replaceFirst("^-+", "").length() / 4;
+        LevenshteinDistance distance = new LevenshteinDistance(most);
+        ToIntFunction<String> edits = k -> distance.apply(k.toLowerCase(Locale.ROOT), name.toLowerCase(Locale.ROOT));     // -1: more
+        return known.stream().filter(k -> edits.applyAsInt(k) >= 0).min(Comparator.comparingInt(edits));
     }
 }

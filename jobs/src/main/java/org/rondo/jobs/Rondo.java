@@ -37,7 +37,7 @@ public final class Rondo {
     }
 
     static int run(String[] args, SparkConf conf, Console console) {
-        boolean debug = Stream.of(args).anyMatch(argument -> argument.matches("--debug(=true)?"));      // until the line is parsed
+        boolean debug = Stream.of(args).skip(1).anyMatch(argument -> argument.matches("--debug(=true)?"));      // until the line is parsed
         try {
             Command command = Command.parse(args, console.width());
             debug = command.options().getOrDefault(Setting.DEBUG.key(), conf.get(Setting.DEBUG.sparkKey(), "false")).equals("true");

@@ -56,7 +56,14 @@ class CommandTest {
             bnech                     | the nearest is bench
             bench                     | no bench given, expected one of kernels; see rondo bench --help
             bench kernles             | unknown bench kernles; the nearest is kernels
-            bench --isa avx2          | unknown option --isa before the bench
+            bench --isa avx2          | option --isa stands before the bench, expected after it; see rondo bench --help
+            --hidden 3 train          | option --hidden stands before the job, expected after it; see rondo --help
+            nosuch                    | unknown job nosuch, expected one of train, evaluate, generate
+            help nosuch               | unknown job nosuch, expected one of train, evaluate, generate
+            help trian                | unknown job trian; the nearest is train
+            help bench nosuch         | unknown bench nosuch, expected one of kernels
+            bench kernels --hidden 3  | unknown option --hidden of kernels; see rondo bench kernels --help
+            train --bidirectional     | unknown option --bidirectional of train; see rondo train --help
             bench kernels --iso avx2  | the nearest is --isa (rondo bench kernels --help
             bench kernels --seconds x | see rondo bench kernels --help
             bench kernels --seconds 1 --seconds 2 | --seconds""")
@@ -89,6 +96,13 @@ class CommandTest {
         assertEquals(List.of(3, 5), List.of(settings.get(Setting.HIDDEN), settings.get(Setting.LAYERS)));
         assertEquals(List.of(true, false), List.of(settings.has(Setting.HIDDEN), settings.has(Setting.LAYERS)));
         assertEquals("5", settings.with(Setting.SEED, 2).all().get("layers"));
+    }
+
+    @Test void anUnknownKeyNamesTheNearestIfOneIsNear() {
+        String near = assertThrows(BadInput.class, () -> Settings.of(Map.of("hiden", "3"))).getMessage();
+        assertEquals("unknown setting spark.rondo.hiden; the nearest is spark.rondo.hidden", near);
+        String far = assertThrows(BadInput.class, () -> Settings.of(Map.of("gpus", "3"))).getMessage();
+        assertEquals("unknown setting spark.rondo.gpus; conf/reference.conf has all, and rondo JOB --help those of a job", far);
     }
 
     @Test void helpOfABenchIsItsOwn() {

@@ -143,6 +143,11 @@ class RondoTest {
         assertTrue(out().lines().skip(1).toList().get(0).startsWith("S6\tportable"), out());
     }
 
+    @Test void debugBeforeTheJobIsOnePlainLine() {
+        assertEquals(Rondo.BAD_INPUT, run("--debug train --input DIR/text"));
+        assertEquals(List.of("rondo: option --debug stands before the job, expected after it; see rondo --help"), err().lines().toList());
+    }
+
     @Test void scoringIsALineOfTheSameForm() {
         assertEquals(Rondo.DONE, run("bench kernels --scoring --shapes S4 --seconds 0.001"), err());
         List<String> lines = out().lines().toList();
