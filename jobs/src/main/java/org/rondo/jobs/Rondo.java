@@ -42,12 +42,18 @@ public final class Rondo {
             Command command = Command.parse(args, console.width());
             debug = command.options().getOrDefault(Setting.DEBUG.key(), conf.get(Setting.DEBUG.sparkKey(), "false")).equals("true");
             if (command.help() != null) console.out().print(command.help());
-            else if (command.bench() != null) command.bench().run(console);
+            else if (command.bench() != null) bench(command.bench(), conf, console);
             else execute(command, conf, console);
             return DONE;
         } catch (Throwable e) {
             return report(e, debug, console.err());
         }
+    }
+
+    private static void bench(Bench.Work work, SparkConf conf, Console console) {
+        entries(conf).keySet().stream().filter(key -> key.startsWith(Settings.PREFIX)).sorted()
+                .forEach(key -> console.err().println(key + " is given, but has no effect with bench, which reads no settings"));
+        work.run(console);
     }
 
     private static void execute(Command command, SparkConf conf, Console console) throws Exception {

@@ -65,7 +65,6 @@ class CommandTest {
             bench kernels --hidden 3  | unknown option --hidden of kernels; see rondo bench kernels --help
             train --bidirectional     | unknown option --bidirectional of train; see rondo train --help
             bench kernels --iso avx2  | the nearest is --isa (rondo bench kernels --help
-            bench kernels --seconds x | see rondo bench kernels --help
             bench kernels --seconds 1 --seconds 2 | --seconds""")
     void whatCannotBeReadIsNamed(String line, String expected) {
         String message = assertThrows(BadInput.class, () -> parse(line.split(" "))).getMessage();

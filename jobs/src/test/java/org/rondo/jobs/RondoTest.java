@@ -49,10 +49,15 @@ class RondoTest {
     }
 
     private int run(String line) {
+        return run(Map.of(), line.split(" +"));
+    }
+
+    private int run(Map<String, String> given, String... words) {
         out.reset();
         err.reset();
         SparkConf conf = new SparkConf(false).setMaster("local[2]").set("spark.ui.enabled", "false").set("spark.driver.host", "localhost");
-        return Rondo.run(line.replace("DIR", folder.toString()).split(" +"), conf, new Console(print(out), print(err), 0));
+        given.forEach(conf::set);
+        return Rondo.run(Stream.of(words).map(word -> word.replace("DIR", folder.toString())).toArray(String[]::new), conf, new Console(print(out), print(err), 0));
     }
 
     private static PrintStream print(ByteArrayOutputStream bytes) {
@@ -95,8 +100,9 @@ class RondoTest {
                 arguments("bench kernels --shapes S1,S7", "shapes has 'S7', expected some of S1, S2, S3, S4, S5, S6; set --shapes"),
                 arguments("bench kernels --shapes S1 --scoring", "shapes has 'S1', expected some of S2, S3, S4; set --shapes"),
                 arguments("bench kernels --isa mmx", "portable, all; set --isa"),
-                arguments("bench kernels --seconds 0", "seconds is 0.0, expected"),
-                arguments("bench kernels --seconds NaN", "seconds is NaN, expected"),
+                arguments("bench kernels --seconds 0", "seconds is '0', expected a number from 0.001 to 3600; set --seconds"),
+                arguments("bench kernels --seconds NaN", "seconds is 'NaN', expected"),
+                arguments("bench kernels --seconds abc", "seconds is 'abc', expected a number from 0.001 to 3600; set --seconds"),
                 arguments("gradient-flow --output hdfs://host/flow", "hdfs://host/flow"),
                 arguments("gradient-flow --output DIR/file", "DIR/file"),
                 arguments("gradient-flow --output DIR/flow-of-bad-input --seqLen 11", "seqLen is 11"),
@@ -141,6 +147,17 @@ class RondoTest {
         assertTrue(out().lines().skip(1).toList().get(0).startsWith("S6\t" + NativeLibrary.instructionSets().get(0)), out());
         run("bench kernels --shapes S6 --seconds 0.001 --isa portable");
         assertTrue(out().lines().skip(1).toList().get(0).startsWith("S6\tportable"), out());
+    }
+
+    @Test void shapesAndInstructionSetsMayHaveBlanksAndAnyCase() {
+        assertEquals(Rondo.DONE, run(Map.of(), "bench", "kernels", "--shapes", "s6, S4 ", "--isa", " PORTABLE", "--seconds", " 0.001"), err());
+        assertEquals(List.of("S6 portable", "S4 portable"), out().lines().skip(1).map(line -> line.split("\t")).map(columns -> columns[0] + " " + columns[1]).toList());
+    }
+
+    @Test void aBenchSaysThatItReadsNoSettings() {
+        assertEquals(Rondo.DONE, run(Map.of("spark.rondo.hidden", "3", "spark.rondo.nosuch", "4"), "bench", "kernels", "--shapes", "S6", "--seconds", "0.001"));
+        assertEquals(List.of("spark.rondo.hidden is given, but has no effect with bench, which reads no settings",
+                "spark.rondo.nosuch is given, but has no effect with bench, which reads no settings"), err().lines().sorted().toList());
     }
 
     @Test void debugBeforeTheJobIsOnePlainLine() {
