@@ -108,7 +108,7 @@ record Command(Job job, Map<String, String> options, Bench.Work bench, String he
         String fallback = job.fallback(setting);
         String tail = fallback == null ? " (must be given)" : fallback.isEmpty() || setting.isFlag() ? "" : " (default: " + fallback + ")";
         OptionSpec.Builder option = OptionSpec.builder("--" + setting.key()).type(String.class).order(order)
-                .description(escape(setting.doc() + tail));
+                .description(escape(job.doc(setting) + tail));
         return (setting.isFlag() ? option.arity("0..1").fallbackValue("true").paramLabel("true|false")
                 : option.arity("1").paramLabel(label(setting))).build();
     }

@@ -22,7 +22,7 @@ import org.rondo.driver.scoring.Sampler;
 final class Quickstart {
     /** Sized for about three minutes on two cores at 130 GFLOP/s each: 9 million characters at 5.3 MFLOP. Nothing here reads a
      *  clock: the model is the same every time. Few definitions often, for the sake of seeing it get better every epoch. */
-    static final Map<Setting<?>, String> DEFAULTS = Job.defaults(Setting.OUTPUT, "models/quickstart", Setting.VALIDATION, 0.03,
+    static final Map<Setting<?>, String> DEFAULTS = Job.table(Setting.OUTPUT, "models/quickstart", Setting.VALIDATION, 0.03,
             Setting.LAYERS, 2, Setting.HIDDEN, 256, Setting.EMBEDDING, 64, Setting.SHARDS, 2, Setting.BATCH, 16, Setting.SEQ_LEN, 64,
             Setting.AVERAGING, "parameters", Setting.WINDOWS_PER_ROUND, 8, Setting.EPOCHS, 4,
             Setting.OPTIMIZER, "adam", Setting.LEARNING_RATE, 0.004, Setting.DECAY, "epoch", Setting.DECAY_FACTOR, 0.45,

@@ -29,8 +29,18 @@ import org.rondo.kernels.UnrolledNetwork.Dropout;
 /** Where gradients vanish, where they explode and where they stay, as a table and a page with charts: of given models, or of
  *  networks of every kind, before and after a short training. Runs in the driver. */
 final class ShowGradientFlow {
-    static final Map<Setting<?>, String> DEFAULTS = Job.defaults(Setting.MODEL, "", Setting.INPUT, "", Setting.OUTPUT, "gradient-flow",
+    static final Map<Setting<?>, String> DEFAULTS = Job.table(Setting.MODEL, "", Setting.INPUT, "", Setting.OUTPUT, "gradient-flow",
             Setting.LAYERS, 2, Setting.HIDDEN, 32, Setting.EMBEDDING, 16, Setting.BATCH, 16, Setting.EPOCHS, 1, Setting.LEARNING_RATE, 0.01);
+    static final Map<Setting<?>, String> DOCS = Job.table(Setting.MODEL, "directories of trained models, with commas between; none: networks of every kind are trained",
+            Setting.INPUT, Setting.INPUT.doc() + "; without --model, none: a task of its own", Setting.OUTPUT, "folder on this machine to write page, picture and table to",
+            Setting.OVERWRITE, "replace page, picture and table in that folder", Setting.LAYERS, "of the deep networks; 1: there are none",
+            Setting.BATCH, "sequences read side by side", Setting.SEQ_LEN, "steps of a sequence: how far back a gradient is followed, and where training cuts it off",
+            Setting.EPOCHS, "passes over the windows to train on", Setting.LEARNING_RATE, "step size at the start; it falls to 0 along a cosine",
+            Setting.KERNEL, "what measures (reference, in double precision, unless one is named), and what trains: " + Setting.KERNEL.doc());
+    /** Of given models: what they are, and how they were trained, is theirs. */
+    private static final List<Setting<?>> OF_THE_COMPARISON = List.of(Setting.UNIT, Setting.MIN_COUNT, Setting.MAX_VOCABULARY, Setting.LAYERS, Setting.HIDDEN,
+            Setting.EMBEDDING, Setting.EPOCHS, Setting.LEARNING_RATE, Setting.SEED);
+    private static final List<Setting<?>> OF_A_TEXT = List.of(Setting.UNIT, Setting.MIN_COUNT, Setting.MAX_VOCABULARY);
     private static final String TSV = "gradient-flow.tsv", SVG = "gradient-flow.svg", HTML = "gradient-flow.html";
     /** Windows: enough for an LSTM of the default size to learn what it is to recall, and for an even mean. */
     private static final int TRAINING = 1500, MEASURED = 4;

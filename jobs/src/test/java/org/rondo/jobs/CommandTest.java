@@ -14,6 +14,7 @@ import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -88,6 +89,14 @@ class CommandTest {
         assertEquals(parse("train", "--help").help(), parse("help", "train").help());
         assertEquals(parse("bench", "kernels", "--help").help(), parse("help", "bench", "kernels").help());
         assertEquals(parse("--help").help(), parse("--help", "train").help(), "nothing is trained");
+    }
+
+    @Test void helpOfAJobSaysWhatASettingIsThere() {
+        String help = parse("gradient-flow", "--help").help().replaceAll("\\s+", " ");
+        for (String doc : List.of("folder on this machine to write page, picture and table to", "directories of trained models, with commas between",
+                "of the deep networks", "sequences read side by side")) assertTrue(help.contains(doc), doc + " in " + help);
+        assertFalse(help.contains("directory to write the model to"), help);
+        for (Job job : Job.ALL) assertTrue(job.settings().containsAll(job.docs().keySet()), job.name());
     }
 
     @Test void aDefaultOfAJobIsNotGiven() {
