@@ -105,6 +105,8 @@ class RondoTest {
                 arguments("bench kernels --seconds abc", "seconds is 'abc', expected a number from 0.001 to 3600; set --seconds"),
                 arguments("gradient-flow --output hdfs://host/flow", "hdfs://host/flow"),
                 arguments("gradient-flow --output DIR/file", "DIR/file"),
+                arguments("gradient-flow --output DIR/file --input DIR/nowhere", "nowhere"),
+                arguments("gradient-flow --output DIR/file --model DIR/nowhere --input DIR/text", "nowhere"),
                 arguments("gradient-flow --output DIR/flow-of-bad-input --seqLen 11", "seqLen is 11"),
                 arguments("gradient-flow --output DIR/flow-of-bad-input --model DIR/nowhere", "input is missing"),
                 arguments("gradient-flow --output DIR/flow-of-bad-input --input DIR/text --model DIR/nowhere", "nowhere"),
@@ -121,7 +123,8 @@ class RondoTest {
         assertEquals("", out());
         assertEquals("mine", Files.readString(folder.resolve("full/letter")));
         assertEquals("mine", Files.readString(folder.resolve("file")));
-        assertFalse(Files.exists(folder.resolve("model-of-bad-input")), "an empty directory is left");
+        for (String output : List.of("model-of-bad-input", "flow-of-bad-input"))
+            assertFalse(Files.exists(folder.resolve(output)), "an empty directory is left: " + output);
     }
 
     @ParameterizedTest
@@ -200,6 +203,10 @@ class RondoTest {
         assertEquals(1 + 20 * 12, Files.readAllLines(folder.resolve("flow/gradient-flow.tsv")).size());
         String page = Files.readString(folder.resolve("flow/gradient-flow.html"));
         assertTrue(page.contains("Training: 33 windows") && page.contains("Measured on 6 sequences"), page);
+        List<String> told = err().lines().filter(note -> note.contains(": trained to ")).toList();
+        assertEquals(said.subList(1, said.size() - 1).stream().filter(row -> row.contains(" trained ")).map(row -> row.split("[ /]+")[0]).distinct().toList(),
+                told.stream().map(note -> note.split(":")[0]).toList(), "one name for one network");
+        for (String note : told) assertTrue(note.endsWith(" nats per token, over all steps"), note);
 
         assertEquals(Rondo.BAD_INPUT, run(line), "nothing is overwritten unasked");
         assertTrue(err().contains("gradient-flow.tsv") && err().contains("--overwrite"), err());
@@ -210,9 +217,12 @@ class RondoTest {
     @Test void gradientsAreFollowedInGivenModels() throws Exception {
         assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/some/lstm" + SMALL), err());
         assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/some/rnn --cell rnn" + SMALL), err());
-        assertEquals(Rondo.DONE, run("gradient-flow --model DIR/some/lstm,DIR/some/rnn --input DIR/text --output DIR/followed --batch 2 --seqLen 12"), err());
-        assertTrue(out().endsWith(" curves=2" + System.lineSeparator()), out());
-        String page = Files.readString(folder.resolve("followed/gradient-flow.html"));
+        assertEquals(Rondo.DONE, run(Map.of(), "gradient-flow", "--model", "DIR/some/lstm,DIR/some/rnn", "--input", "DIR/text", "--output", "DIR/it's followed",
+                "--batch", "2", "--seqLen", "12", "--hidden", "100", "--epochs", "3"), err());
+        assertTrue(out().endsWith(System.lineSeparator() + "page='" + folder + "/it'\\''s followed/gradient-flow.html' curves=2" + System.lineSeparator()), out());
+        assertEquals(List.of("hidden is given, but has no effect with --model", "epochs is given, but has no effect with --model"),
+                err().lines().filter(line -> line.contains("no effect")).toList());
+        String page = Files.readString(folder.resolve("it's followed/gradient-flow.html"));
         assertTrue(page.contains(">lstm<") && page.contains(">rnn<") && !page.contains("before training"), page);
     }
 
@@ -259,6 +269,8 @@ class RondoTest {
         }
         run("plan --input DIR/text --forgetBias 1 --candidateActivation sigmoid --cell peephole --dropoutMask window --dropout 0.1" + SMALL);
         assertEquals("", err());
+        run("gradient-flow --output DIR/flow-of-bad-input --seqLen 11 --unit word");
+        assertEquals("unit is given, but has no effect without --input", err().lines().findFirst().orElse(""));
     }
 
     @Test void unknownTokensAreSaidToHideSomething() throws IOException {
@@ -268,6 +280,10 @@ class RondoTest {
         assertEquals("", err());
         assertEquals(Rondo.DONE, run("evaluate --input DIR/unknown --model DIR/lower"), err());
         assertTrue(err().contains("unknown to the model") && err().contains("too small"), err());
+        assertEquals(Rondo.DONE, run("gradient-flow --input DIR/unknown --model DIR/lower --output DIR/flow-of-unknown --batch 2 --seqLen 12"), err());
+        assertTrue(err().contains("unknown to the model") && err().contains("E_T is too small"), err());
+        assertEquals(Rondo.DONE, run("gradient-flow --input DIR/text --model DIR/lower --output DIR/flow-of-known --batch 2 --seqLen 12"), err());
+        assertFalse(err().contains("unknown"), err());
     }
 
     @ParameterizedTest
