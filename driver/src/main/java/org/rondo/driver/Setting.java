@@ -112,6 +112,11 @@ public record Setting<T>(String key, String fallback, String expected, String do
         return "spark.rondo." + key;
     }
 
+    /** What to set, for messages. */
+    public String option() {
+        return "--" + key + " (" + sparkKey() + ")";
+    }
+
     /** Whether {@code --key} alone means true. */
     public boolean isFlag() {
         return expected.equals(TRUE_OR_FALSE);
@@ -122,7 +127,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
         try {
             return parse.apply(text);
         } catch (IllegalArgumentException e) {
-            throw new BadInput(key + " is '" + text + "', expected " + expected + "; set --" + key + " or " + sparkKey(), e);
+            throw new BadInput(key + " is '" + text + "', expected " + expected + "; set " + option(), e);
         }
     }
 }

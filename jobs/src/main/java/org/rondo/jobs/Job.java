@@ -11,8 +11,9 @@ import org.rondo.driver.Settings;
 import static org.rondo.driver.Setting.*;
 
 /** A job: its name, what it does, and the settings it reads, in the groups of its {@code --help}.
- *  @param defaults where they differ from the table's */
-record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> defaults, Work work) {
+ *  @param defaults where they differ from the table's
+ *  @param docs     what a setting is in this job, where that differs from the table's */
+record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> defaults, Map<Setting<?>, String> docs, Work work) {
 
     record Group(String heading, List<Setting<?>> settings) { }
 
@@ -43,8 +44,8 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
             new Job("generate", "Prints a text that a model makes up.",
                     List.of(group("Data", MODEL), SAMPLING, RUN), Map.of(), Generate::run),
             new Job("plan", "Prints what train, with the same options, would do and need, without training: shards, windows, memory, traffic.",
-                    TRAINING, defaults(OUTPUT, ""), ShowPlan::run),
-            new Job("quickstart", "Trains a model of WordNet's definitions, letter by letter, in about three minutes.",
+                    TRAINING, table(OUTPUT, ""), ShowPlan::run),
+            new Job("quickstart", "Trains a model of WordNet's definitions, letter by letter, in three to six minutes.",
                     List.of(group("Data", OUTPUT, OVERWRITE, VALIDATION), group("Vocabulary", MIN_COUNT, MAX_VOCABULARY), NETWORK, DISTRIBUTION, STEPS, CHECKPOINTS,
                             group("Sampling", TEMPERATURE), RUN),
                     Quickstart.DEFAULTS, Quickstart::run),
@@ -52,7 +53,12 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
                     + "vanilla RNNs and LSTMs before and after a short training.",
                     List.of(group("Data", MODEL, INPUT, OUTPUT, OVERWRITE), VOCABULARY, group("Network", LAYERS, HIDDEN, EMBEDDING),
                             group("Training", BATCH, SEQ_LEN, EPOCHS, LEARNING_RATE), RUN),
-                    ShowGradientFlow.DEFAULTS, ShowGradientFlow::run));
+                    ShowGradientFlow.DEFAULTS, ShowGradientFlow.DOCS, ShowGradientFlow::run));
+
+    /** Settings are what the table says. */
+    private Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> defaults, Work work) {
+        this(name, doc, groups, defaults, Map.of(), work);
+    }
 
     private static Group group(String heading, Setting<?>... settings) {
         return new Group(heading, List.of(settings));
@@ -68,14 +74,19 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
         return defaults.getOrDefault(setting, setting.fallback());
     }
 
+    /** What a setting is in this job. */
+    String doc(Setting<?> setting) {
+        return docs.getOrDefault(setting, setting.doc());
+    }
+
     static Stream<String> names() {
         return ALL.stream().map(Job::name);
     }
 
-    /** Alternating settings and values. */
-    static Map<Setting<?>, String> defaults(Object... pairs) {
-        Map<Setting<?>, String> defaults = new LinkedHashMap<>();
-        for (int i = 0; i < pairs.length; i += 2) defaults.put((Setting<?>) pairs[i], pairs[i + 1].toString());
-        return defaults;
+    /** Alternating settings and their values, or docs. */
+    static Map<Setting<?>, String> table(Object... pairs) {
+        Map<Setting<?>, String> table = new LinkedHashMap<>();
+        for (int i = 0; i < pairs.length; i += 2) table.put((Setting<?>) pairs[i], pairs[i + 1].toString());
+        return table;
     }
 }
