@@ -41,6 +41,10 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> SHARDS = integer("shards", 1, 1, 65_536, "parts of the data, each trained by a replica of its own; the model depends on it, and not on executors");
     public static final Setting<String> AVERAGING = choice("averaging", "gradients", "gradients: one exact step on the mean gradient every window; parameters: windowsPerRound local windows, then the mean of the replicas", "gradients", "parameters");
     public static final Setting<Integer> WINDOWS_PER_ROUND = integer("windowsPerRound", 10, 1, 1_000_000, "windows between two averagings (averaging=parameters; otherwise 1)");
+    public static final Setting<String> OUTER_OPTIMIZER = choice("outerOptimizer", "auto", "from the mean of the replicas to the next model (averaging=parameters); mean: it is the mean; bmuf: block momentum 1 - 1/shards; diloco: momentum 0.9, learning rate 0.7, both Nesterov's; auto: bmuf for more than one shard", "auto", "mean", "bmuf", "diloco");
+    public static final Setting<Double> OUTER_MOMENTUM = autoOrDecimal("outerMomentum", 0, 0.9999, "of the outer optimiser; auto: its own");
+    public static final Setting<Double> OUTER_LEARNING_RATE = autoOrDecimal("outerLearningRate", 1e-6, 100, "what the outer optimiser multiplies the mean step by; auto: its own");
+    public static final Setting<String> INNER_STATE = choice("innerState", "average", "the replicas' momentum or Adam's moments, between two rounds (averaging=parameters); average: their mean; reset: zero at the start of every round", "average", "reset");
     public static final Setting<Integer> EPOCHS = integer("epochs", 10, 1, 1_000_000, "passes over the data");
 
     public static final Setting<String> OPTIMIZER = choice("optimizer", "adam", "sgd; adam (0.9, 0.999, 1e-8); adamw: adam with decoupled weightDecay", "sgd", "adam", "adamw");
@@ -88,11 +92,19 @@ public record Setting<T>(String key, String fallback, String expected, String do
     }
 
     private static Setting<Double> decimal(String key, String fallback, double least, double most, String doc) {
-        return new Setting<>(key, fallback, "a number from " + least + " to " + most, doc, s -> {
-            double value = Double.parseDouble(s.strip());
-            if (!(value >= least && value <= most)) throw new IllegalArgumentException(s);
-            return value;
-        }).listed();
+        return new Setting<>(key, fallback, "a number from " + least + " to " + most, doc, s -> decimal(s, least, most)).listed();
+    }
+
+    /** NaN stands for auto, the default. */
+    private static Setting<Double> autoOrDecimal(String key, double least, double most, String doc) {
+        return new Setting<>(key, "auto", "auto, or a number from " + least + " to " + most, doc,
+                s -> s.strip().equals("auto") ? Double.NaN : decimal(s, least, most)).listed();
+    }
+
+    private static double decimal(String text, double least, double most) {
+        double value = Double.parseDouble(text.strip());
+        if (!(value >= least && value <= most)) throw new IllegalArgumentException(text);
+        return value;
     }
 
     private static Setting<Boolean> flag(String key, String doc) {

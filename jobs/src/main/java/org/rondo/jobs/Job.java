@@ -26,13 +26,14 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
             VOCABULARY = group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY),
             NETWORK = group("Network", CELL, CANDIDATE_ACTIVATION, FORGET_BIAS, LAYERS, HIDDEN, EMBEDDING, TIED, DROPOUT, DROPOUT_MASK),
             DISTRIBUTION = group("Distribution", SHARDS, BATCH, SEQ_LEN, AVERAGING, WINDOWS_PER_ROUND, EPOCHS),
+            OUTER = group("Outer optimiser", OUTER_OPTIMIZER, OUTER_MOMENTUM, OUTER_LEARNING_RATE, INNER_STATE),
             STEPS = group("Steps", OPTIMIZER, MOMENTUM, NESTEROV, WEIGHT_DECAY, LEARNING_RATE, WARM_UP, DECAY, DECAY_FACTOR, DECAY_AFTER, DECAY_EVERY, CLIP_NORM, EMA_DECAY),
             CHECKPOINTS = group("Checkpoints", CHECKPOINT_EVERY, KEEP_CHECKPOINTS),
             SAMPLING = group("Sampling", PROMPT, LENGTH, TEMPERATURE),
             RUN = group("Run", SEED, KERNEL, DEBUG);
 
     private static final List<Group> TRAINING =
-            List.of(group("Data", INPUT, OUTPUT, OVERWRITE, VALIDATION, TASK), VOCABULARY, NETWORK, DISTRIBUTION, STEPS, CHECKPOINTS, RUN);
+            List.of(group("Data", INPUT, OUTPUT, OVERWRITE, VALIDATION, TASK), VOCABULARY, NETWORK, DISTRIBUTION, OUTER, STEPS, CHECKPOINTS, RUN);
 
     static final List<Job> ALL = List.of(
             new Job("train", "Trains a model on a text. Run again after an interruption, it resumes from its last checkpoint.",
@@ -46,7 +47,7 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
             new Job("plan", "Prints what train, with the same options, would do and need, without training: shards, windows, memory, traffic.",
                     TRAINING, table(OUTPUT, ""), ShowPlan::run),
             new Job("quickstart", "Trains a model of WordNet's definitions, letter by letter, in three to six minutes.",
-                    List.of(group("Data", OUTPUT, OVERWRITE, VALIDATION), group("Vocabulary", MIN_COUNT, MAX_VOCABULARY), NETWORK, DISTRIBUTION, STEPS, CHECKPOINTS,
+                    List.of(group("Data", OUTPUT, OVERWRITE, VALIDATION), group("Vocabulary", MIN_COUNT, MAX_VOCABULARY), NETWORK, DISTRIBUTION, OUTER, STEPS, CHECKPOINTS,
                             group("Sampling", TEMPERATURE), RUN),
                     Quickstart.DEFAULTS, Quickstart::run),
             new Job("gradient-flow", "Shows where gradients vanish, explode or stay, k steps back in time: of given models (one, or several with commas between), or of "

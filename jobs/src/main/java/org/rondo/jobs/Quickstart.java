@@ -24,7 +24,7 @@ final class Quickstart {
      *  clock: the model is the same every time. Few definitions often, for the sake of seeing it get better every epoch. */
     static final Map<Setting<?>, String> DEFAULTS = Job.table(Setting.OUTPUT, "models/quickstart", Setting.VALIDATION, 0.03,
             Setting.LAYERS, 2, Setting.HIDDEN, 256, Setting.EMBEDDING, 64, Setting.SHARDS, 2, Setting.BATCH, 16, Setting.SEQ_LEN, 64,
-            Setting.AVERAGING, "parameters", Setting.WINDOWS_PER_ROUND, 8, Setting.EPOCHS, 4,
+            Setting.AVERAGING, "parameters", Setting.WINDOWS_PER_ROUND, 8, Setting.OUTER_OPTIMIZER, "mean", Setting.EPOCHS, 4,
             Setting.OPTIMIZER, "adam", Setting.LEARNING_RATE, 0.004, Setting.DECAY, "epoch", Setting.DECAY_FACTOR, 0.45,
             Setting.TEMPERATURE, 0.6);
     private static final int DEFINITIONS = 40_000;

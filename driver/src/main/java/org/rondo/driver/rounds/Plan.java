@@ -18,7 +18,7 @@ import org.rondo.kernels.UnrolledNetwork.Dropout;
  *  @param windowsPerRound windows between two averagings; the last round of an epoch may have fewer
  *  @param emaDecay        of the average over rounds; 0: none */
 public record Plan(Network network, int shards, int batch, int seqLen, long targets, int windowsPerEpoch, int windowsPerRound,
-                   int epochs, boolean averagesGradients, Dropout dropout, Optimizer optimizer, double emaDecay) implements Serializable {
+                   int epochs, boolean averagesGradients, Dropout dropout, Optimizer optimizer, OuterOptimizer outer, double emaDecay) implements Serializable {
     /** What a JVM takes beside heap and kernels: metaspace, code cache, thread stacks, Netty's buffers. Spark's own least. */
     private static final long JVM_OVERHEAD = 384L << 20;
     /** What a Spark driver takes for itself; it does not start with less than 450 MiB. */
@@ -43,7 +43,7 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
                 new Dropout(settings.get(Setting.DROPOUT), settings.get(Setting.DROPOUT_MASK).equals("window")),
                 new Optimizer(settings.get(Setting.OPTIMIZER), settings.get(Setting.MOMENTUM), settings.get(Setting.NESTEROV),
                         settings.get(Setting.WEIGHT_DECAY), settings.get(Setting.CLIP_NORM)),
-                settings.get(Setting.EMA_DECAY));
+                OuterOptimizer.of(settings), settings.get(Setting.EMA_DECAY));
         try {
             plan.layout();
         } catch (ArithmeticException e) {
@@ -98,10 +98,10 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
         return JVM_OVERHEAD + (averagesGradients ? stepLayout().bytes() : 0);
     }
 
-    /** Bytes of the driver's heap: the model and its average before and after a round, what is broadcast, and as many results as can wait for
+    /** Bytes of the driver's heap: the model, the outer optimiser's velocity and the average before and after a round, what is broadcast, and as many results as can wait for
      *  their siblings, beside what Spark itself takes. */
     public long driverHeap() {
-        long model = (long) network.parameterCount() * (1 + moments() + (emaDecay > 0 ? 1 : 0)), results = (shards / 2 + 2) * floatsToReplica();
+        long model = (long) network.parameterCount() * (1 + moments() + outer.vectors() + (emaDecay > 0 ? 1 : 0)), results = (shards / 2 + 2) * floatsToReplica();
         return SPARK_HEAP + Float.BYTES * (2 * model + 2 * floatsToReplica() + results + 3 * carriedFloats());
     }
 

@@ -65,13 +65,13 @@ final class Rounds implements AutoCloseable {
 
     Outcome next(TrainingState state) {
         int first = (int) (state.round() % plan.roundsPerEpoch()) * plan.windowsPerRound();
-        Stretch stretch = new Stretch((int) (state.round() / plan.roundsPerEpoch()), first,
-                Math.min(plan.windowsPerRound(), plan.windowsPerEpoch() - first), plan.windowsPerEpoch(),
-                state.learningRate().at(state.round(), warmUp), seed);
+        int epoch = (int) (state.round() / plan.roundsPerEpoch());
+        Stretch stretch = new Stretch(epoch, first, Math.min(plan.windowsPerRound(), plan.windowsPerEpoch() - first), plan.windowsPerEpoch(),
+                plan.outer().resetsMoments() ? 0 : epoch * plan.windowsPerEpoch() + first, state.learningRate().at(state.round(), warmUp), seed);
         sc.setJobDescription("round " + state.round() + ": train " + plan.shards() + " replicas");
         Averaging averaging = new Averaging(plan.shards());
         Result[] results = new Result[plan.shards()];
-        Broadcast<Start> start = sc.broadcast(new Start(plan.averagesGradients() ? new float[][] {state.model()[0]} : state.model(), state.carried()));
+        Broadcast<Start> start = sc.broadcast(new Start(Arrays.copyOf(state.model(), plan.averagesGradients() ? 1 : 1 + plan.moments()), state.carried()));
         try {
             run(train(start, stretch), result -> {
                 averaging.add(result);
@@ -94,7 +94,7 @@ final class Rounds implements AutoCloseable {
             norm = Math.max(norm, r.gradientNorm);
             carried[r.shard] = r.state;
         }
-        float[][] model = plan.averagesGradients() ? step(state.model(), mean[0], stretch) : mean;
+        float[][] model = plan.averagesGradients() ? step(state.model(), mean[0], stretch) : plan.outer().next(state.model(), mean);
         float[] average = Averaging.overRounds(state.average(), model[0], plan.emaDecay(), state.round() + 1);
         if (!Replica.isFinite(average)) throw diverged(state, "the step on the mean of all shards", loss, norm);
         TrainingState next = new TrainingState(state.round() + 1, model, average, carried, state.learningRate(), state.loss() + loss,
@@ -110,7 +110,7 @@ final class Rounds implements AutoCloseable {
         float[][] next = new float[model.length][gradient.length];
         step.load(Block.GRADIENTS, gradient);
         for (int v = 0; v < model.length; v++) step.load(blocks[v], model[v]);
-        plan.optimizer().step(step, stretch.learningRate(), stretch.epoch() * stretch.windowsPerEpoch() + stretch.first() + 1);
+        plan.optimizer().step(step, stretch.learningRate(), stretch.steps() + 1);
         for (int v = 0; v < model.length; v++) step.store(blocks[v], next[v]);
         return next;
     }

@@ -44,7 +44,7 @@ public final class Trainer {
                     if (provenance.kernels(outcome.kernels())) progress.note("kernel: " + String.join(", ", outcome.kernels()));
                     progress.round(report(plan, outcome, started));
                     if (plan.endsEpoch(state.round())) state = endEpoch(plan, state, corpus, provenance);
-                    if (output.isDue(plan, state.round())) output.write(state.toCheckpoint(provenance.checkpointFacts()));
+                    if (output.isDue(plan, state.round())) output.write(state.toCheckpoint(plan.moments(), provenance.checkpointFacts()));
                 }
             }
             return output.finish(model(plan, state, corpus, provenance));

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Checkpoint;
@@ -12,19 +13,19 @@ import org.rondo.kernels.Parameters;
 /** All that training is, between two rounds. What the data cursor of a shard would say follows from the round.
  *
  *  @param round   rounds that are done
- *  @param model   parameters, then the optimiser's moments
+ *  @param model   parameters, then the optimiser's moments, then the outer optimiser's velocity if it has one
  *  @param average what is validated and saved: the parameters' average over rounds, or model[0] itself where there is none
  *  @param carried state of every shard
  *  @param loss    sum over the targets of this epoch so far, in nats
  *  @param tokens  those targets */
 record TrainingState(long round, float[][] model, float[] average, float[][] carried, LearningRate learningRate, double loss, long tokens) {
     private static final String[] NAMES = {"parameters", "first_moment", "second_moment"};
-    private static final String AVERAGE = "average";
+    private static final String VELOCITY = "outer_velocity", AVERAGE = "average";
 
     static TrainingState initial(Plan plan, Settings settings, LearningRate learningRate) {
-        float[][] model = new float[1 + plan.moments()][];
+        float[][] model = new float[1 + plan.moments() + plan.outer().vectors()][];
         model[0] = Parameters.initial(plan.network(), settings.get(Setting.SEED), settings.get(Setting.FORGET_BIAS));
-        for (int m = 1; m < model.length; m++) model[m] = new float[model[0].length];
+        for (int v = 1; v < model.length; v++) model[v] = new float[model[0].length];
         return new TrainingState(0, model, model[0], new float[plan.shards()][0], learningRate, 0, 0);
     }
 
@@ -33,12 +34,13 @@ record TrainingState(long round, float[][] model, float[] average, float[][] car
         return new TrainingState(round, model, average, carried, learningRate, 0, 0);
     }
 
-    /** @param facts what else there is to say of the training; added to */
-    Checkpoint toCheckpoint(ObjectNode facts) {
+    /** @param moments of the optimiser within the model
+     *  @param facts   what else there is to say of the training; added to */
+    Checkpoint toCheckpoint(int moments, ObjectNode facts) {
         facts.put("learningRate", exact(learningRate.current())).put("best", exact(learningRate.best())).put("waited", learningRate.waited());
         facts.put("loss", exact(loss)).put("tokens", tokens).put("shards", carried.length);
         Map<String, float[]> vectors = new LinkedHashMap<>();
-        for (int v = 0; v < model.length; v++) vectors.put(NAMES[v], model[v]);
+        for (int v = 0; v < model.length; v++) vectors.put(v <= moments ? NAMES[v] : VELOCITY, model[v]);
         if (average != model[0]) vectors.put(AVERAGE, average);
         for (int s = 0; s < carried.length; s++) vectors.put("carried_" + s, carried[s]);
         return new Checkpoint(round, facts, vectors);
@@ -49,7 +51,7 @@ record TrainingState(long round, float[][] model, float[] average, float[][] car
         ObjectNode facts = checkpoint.facts();
         float[][] carried = new float[facts.get("shards").asInt()][];
         for (int s = 0; s < carried.length; s++) carried[s] = vectors.get("carried_" + s);
-        float[][] model = Arrays.stream(NAMES).filter(vectors::containsKey).map(vectors::get).toArray(float[][]::new);
+        float[][] model = Stream.concat(Arrays.stream(NAMES), Stream.of(VELOCITY)).filter(vectors::containsKey).map(vectors::get).toArray(float[][]::new);
         LearningRate learningRate = new LearningRate(exact(facts, "learningRate"), exact(facts, "best"), facts.get("waited").asInt());
         return new TrainingState(checkpoint.round(), model, vectors.getOrDefault(AVERAGE, model[0]), carried, learningRate,
                 exact(facts, "loss"), facts.get("tokens").asLong());

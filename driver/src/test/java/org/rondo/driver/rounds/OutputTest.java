@@ -65,7 +65,7 @@ class OutputTest {
         assertTrue(Files.exists(parents) && !Files.exists(dir), "what was there before stays");
 
         Output written = open();
-        written.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(new ObjectMapper().createObjectNode()));
+        written.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         written.close();
         assertTrue(Files.exists(dir.resolve("checkpoints/round-00000000/commit.json")));
     }
@@ -76,7 +76,7 @@ class OutputTest {
                 + "set --output to another directory, or --overwrite to write into it";
         assertEquals(expected, refused());
         Output output = open("overwrite", "true");
-        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         output.finish(model());
         assertEquals("mine", Files.readString(weights));
         assertEquals("mine", Files.readString(notes));
@@ -87,7 +87,7 @@ class OutputTest {
 
     @Test void aFinishedTrainingLeavesTheModelAlone() throws IOException {
         Output output = open();
-        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         output.finish(model());
         try (var files = Files.list(dir)) {
             assertEquals(List.of("model.json", "model.safetensors", "vocabulary.txt"), files.map(f -> f.getFileName().toString()).sorted().toList());
@@ -98,7 +98,7 @@ class OutputTest {
 
     @Test void aModelThatWasNotFinishedIsTakenUp() throws IOException {
         Output output = open();
-        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         write("model.safetensors");
         Files.writeString(dir.resolve("model.json"), "{ \"format\" : 1,");       // killed here
         open();

@@ -16,7 +16,7 @@ class TrainingStateTest {
         float[][] model = {{1f / 3, Float.MIN_VALUE}, {-0f, 2}, {3, 4}}, carried = {{5}, {}, {6, 7}};
         for (double best : new double[] {1.0 / 3, Double.POSITIVE_INFINITY}) {
             TrainingState state = new TrainingState(12, model, new float[] {2f / 3, 8}, carried, new LearningRate(2.0 / 3, best, 5), 1e300 / 7, 1L << 40);
-            TrainingState back = TrainingState.of(state.toCheckpoint(new ObjectMapper().createObjectNode()));
+            TrainingState back = TrainingState.of(state.toCheckpoint(1, new ObjectMapper().createObjectNode()));
             assertEquals(state.learningRate(), back.learningRate());
             assertEquals(state.round(), back.round());
             assertEquals(state.loss(), back.loss());
@@ -24,13 +24,15 @@ class TrainingStateTest {
             assertArrayEquals(model, back.model());
             assertArrayEquals(new float[] {2f / 3, 8}, back.average());
             assertArrayEquals(carried, back.carried());
+            assertEquals(Set.of("parameters", "first_moment", "outer_velocity", "average", "carried_0", "carried_1", "carried_2"),
+                    state.toCheckpoint(1, new ObjectMapper().createObjectNode()).vectors().keySet());
         }
     }
 
     @Test void parametersThatAreTheirOwnAverageAreWrittenOnce() {
         float[][] model = {{1, 2}, {3, 4}};
         Checkpoint checkpoint = new TrainingState(1, model, model[0], new float[][] {{5}}, new LearningRate(1, 1, 0), 0, 0)
-                .toCheckpoint(new ObjectMapper().createObjectNode());
+                .toCheckpoint(1, new ObjectMapper().createObjectNode());
         assertEquals(Set.of("parameters", "first_moment", "carried_0"), checkpoint.vectors().keySet());
         TrainingState back = TrainingState.of(checkpoint);
         assertArrayEquals(model, back.model());
