@@ -40,6 +40,11 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> SEQ_LEN = integer("seqLen", 100, 1, 65_536, "steps of a window: where back-propagation through time is cut off");
     public static final Setting<Integer> SHARDS = integer("shards", 1, 1, 65_536, "parts of the data, each trained by a replica of its own; the model depends on it, and not on executors");
     public static final Setting<String> AVERAGING = choice("averaging", "gradients", "gradients: one exact step on the mean gradient every window; parameters: windowsPerRound local windows, then the mean of the replicas", "gradients", "parameters");
+    /** What {@link #GRADIENTS_UNTIL} is for {@code decay}. */
+    public static final int UNTIL_DECAY = -1;
+    public static final Setting<Integer> GRADIENTS_UNTIL = new Setting<>("gradientsUntil", "0", "decay, or an integer from 0 to 1000000",
+            "a first phase of averaging=parameters in which gradients are averaged: so many epochs, or decay: until the learning rate first decays; 0 for none",
+            s -> s.strip().equals("decay") ? UNTIL_DECAY : integer(s, 0, 1_000_000)).listed();
     public static final Setting<Integer> WINDOWS_PER_ROUND = integer("windowsPerRound", 10, 1, 1_000_000, "windows between two averagings (averaging=parameters; otherwise 1)");
     public static final Setting<String> OUTER_OPTIMIZER = choice("outerOptimizer", "auto", "from the mean of the replicas to the next model (averaging=parameters); mean: it is the mean; bmuf: block momentum 1 - 1/shards; diloco: momentum 0.9, learning rate 0.7, both Nesterov's; auto: bmuf for more than one shard", "auto", "mean", "bmuf", "diloco");
     public static final Setting<Double> OUTER_MOMENTUM = autoOrDecimal("outerMomentum", 0, 0.9999, "of the outer optimiser; auto: its own");
@@ -84,11 +89,13 @@ public record Setting<T>(String key, String fallback, String expected, String do
     }
 
     private static Setting<Integer> integer(String key, int fallback, int least, int most, String doc) {
-        return new Setting<>(key, "" + fallback, "an integer from " + least + " to " + most, doc, s -> {
-            int value = Integer.parseInt(s.strip());
-            if (value < least || value > most) throw new IllegalArgumentException(s);
-            return value;
-        }).listed();
+        return new Setting<>(key, "" + fallback, "an integer from " + least + " to " + most, doc, s -> integer(s, least, most)).listed();
+    }
+
+    private static int integer(String text, int least, int most) {
+        int value = Integer.parseInt(text.strip());
+        if (value < least || value > most) throw new IllegalArgumentException(text);
+        return value;
     }
 
     private static Setting<Double> decimal(String key, String fallback, double least, double most, String doc) {

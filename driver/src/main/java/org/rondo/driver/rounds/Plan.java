@@ -1,6 +1,7 @@
 package org.rondo.driver.rounds;
 
 import java.io.Serializable;
+import java.util.OptionalLong;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
@@ -15,10 +16,15 @@ import org.rondo.kernels.UnrolledNetwork.Dropout;
  *
  *  @param targets         tokens to predict in an epoch
  *  @param windowsPerEpoch windows that every replica reads in an epoch
- *  @param windowsPerRound windows between two averagings; the last round of an epoch may have fewer
+ *  @param windowsPerRound windows between two averagings of parameters; the last round of an epoch may have fewer
+ *  @param gradientsUntil  epochs in which gradients are averaged, after every window, before parameters are: {@link #ALL}, or
+ *                         {@link Setting#UNTIL_DECAY}
+ *  @param outer           takes the step on the mean of the parameters
  *  @param emaDecay        of the average over rounds; 0: none */
 public record Plan(Network network, int shards, int batch, int seqLen, long targets, int windowsPerEpoch, int windowsPerRound,
-                   int epochs, boolean averagesGradients, Dropout dropout, Optimizer optimizer, OuterOptimizer outer, double emaDecay) implements Serializable {
+                   int epochs, int gradientsUntil, Dropout dropout, Optimizer optimizer, OuterOptimizer outer, double emaDecay) implements Serializable {
+    /** Of {@link #gradientsUntil}: also where there come to be more epochs. */
+    static final int ALL = Integer.MAX_VALUE;
     /** What a JVM takes beside heap and kernels: metaspace, code cache, thread stacks, Netty's buffers. Spark's own least. */
     private static final long JVM_OVERHEAD = 384L << 20;
     /** What a Spark driver takes for itself; it does not start with less than 450 MiB. */
@@ -39,7 +45,7 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
                     + Integer.MAX_VALUE + "; lower epochs, or raise batch, seqLen or shards");
         Plan plan = new Plan(network(settings, vocab),
                 shards, batch, seqLen, targets, (int) windows,
-                gradients ? 1 : settings.get(Setting.WINDOWS_PER_ROUND), epochs, gradients,
+                gradients ? 1 : settings.get(Setting.WINDOWS_PER_ROUND), epochs, gradientsUntil(settings),
                 new Dropout(settings.get(Setting.DROPOUT), settings.get(Setting.DROPOUT_MASK).equals("window")),
                 new Optimizer(settings.get(Setting.OPTIMIZER), settings.get(Setting.MOMENTUM), settings.get(Setting.NESTEROV),
                         settings.get(Setting.WEIGHT_DECAY), settings.get(Setting.CLIP_NORM)),
@@ -51,6 +57,15 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
                     + " has a matrix of more than 2^31 rows; lower batch or seqLen", e);
         }
         return plan;
+    }
+
+    private static int gradientsUntil(Settings settings) {
+        int until = settings.get(Setting.GRADIENTS_UNTIL);
+        if (until == Setting.UNTIL_DECAY && settings.get(Setting.DECAY).equals("none"))
+            throw new BadInput("gradientsUntil is decay, but decay is none, so that the learning rate never does; set --decay, or --gradientsUntil to a number of epochs");
+        if (settings.get(Setting.AVERAGING).equals("parameters")) return until;
+        if (until != 0) throw new BadInput("gradientsUntil is given, but averaging is gradients, in all epochs; set --averaging parameters, or leave it out");
+        return ALL;
     }
 
     /** A language model: at every step a softmax over the vocabulary. */
@@ -65,27 +80,36 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
         return optimizer.moments();
     }
 
+    /** After the first phase, if there is one. */
     public int roundsPerEpoch() {
         return (windowsPerEpoch + windowsPerRound - 1) / windowsPerRound;
     }
 
-    public long rounds() {
-        return (long) roundsPerEpoch() * epochs;
+    /** Of the whole training; empty where it depends on when the learning rate first decays. */
+    public OptionalLong rounds() {
+        if (gradientsUntil == Setting.UNTIL_DECAY) return OptionalLong.empty();
+        int first = Math.min(epochs, gradientsUntil);
+        return OptionalLong.of((long) first * windowsPerEpoch + (long) (epochs - first) * roundsPerEpoch());
     }
 
-    /** Whether the last of {@code rounds} rounds was the last of its epoch. */
-    public boolean endsEpoch(long rounds) {
-        return rounds > 0 && rounds % roundsPerEpoch() == 0;
+    /** Whether gradients are averaged in all epochs, and never parameters. */
+    public boolean averagesGradients() {
+        return gradientsUntil == ALL;
     }
 
-    /** Whole epochs in so many rounds. */
-    public int epochsDone(long rounds) {
-        return (int) (rounds / roundsPerEpoch());
+    /** @param epoch from 0 */
+    boolean averagesGradients(int epoch, LearningRate learningRate) {
+        return gradientsUntil == Setting.UNTIL_DECAY ? !learningRate.decayed() : epoch < gradientsUntil;
     }
 
-    /** How a replica's memory is laid out. Where gradients are averaged the driver keeps the moments. */
+    /** Windows of the coming round. */
+    int windows(TrainingState state) {
+        return averagesGradients(state.epoch(), state.learningRate()) ? 1 : Math.min(windowsPerRound, windowsPerEpoch - state.window());
+    }
+
+    /** How a replica's memory is laid out. Where only gradients are averaged the driver keeps the moments. */
     public Layout layout() {
-        return Layout.forTraining(network, batch, seqLen, dropout.rate() > 0, averagesGradients ? 0 : moments());
+        return Layout.forTraining(network, batch, seqLen, dropout.rate() > 0, averagesGradients() ? 0 : moments());
     }
 
     /** Bytes outside the heap that a task's kernels take: one that trains, kept open, and one that validates. */
@@ -93,9 +117,9 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
         return layout().bytes() + Layout.forScoring(network, batch, seqLen).bytes();
     }
 
-    /** Bytes outside the driver's heap: of the kernel that takes the steps, where gradients are averaged. */
+    /** Bytes outside the driver's heap: of the kernel that takes the steps, while gradients are averaged. */
     public long driverOverhead() {
-        return JVM_OVERHEAD + (averagesGradients ? stepLayout().bytes() : 0);
+        return JVM_OVERHEAD + (gradientsUntil != 0 ? stepLayout().bytes() : 0);
     }
 
     /** Bytes of the driver's heap: the model, the outer optimiser's velocity and the average before and after a round, what is broadcast, and as many results as can wait for
@@ -117,7 +141,7 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
 
     /** Floats that every replica gets at the start of a round: the model, and its optimiser's moments if it has them. */
     public long floatsToReplica() {
-        return (long) network.parameterCount() * (averagesGradients ? 1 : 1 + moments());
+        return (long) network.parameterCount() * (averagesGradients() ? 1 : 1 + moments());
     }
 
     /** Floats of carried state of all shards. */

@@ -60,30 +60,29 @@ final class Rounds implements AutoCloseable {
         this.key = new ReplicaPool.Key(plan, settings.get(Setting.KERNEL));
         this.seed = settings.get(Setting.SEED);
         this.warmUp = settings.get(Setting.WARM_UP);
-        this.step = plan.averagesGradients() ? Kernel.open(key.kernel(), plan.stepLayout()) : null;
+        this.step = plan.gradientsUntil() != 0 ? Kernel.open(key.kernel(), plan.stepLayout()) : null;
     }
 
     Outcome next(TrainingState state) {
-        int first = (int) (state.round() % plan.roundsPerEpoch()) * plan.windowsPerRound();
-        int epoch = (int) (state.round() / plan.roundsPerEpoch());
-        Stretch stretch = new Stretch(epoch, first, Math.min(plan.windowsPerRound(), plan.windowsPerEpoch() - first), plan.windowsPerEpoch(),
-                plan.outer().resetsMoments() ? 0 : epoch * plan.windowsPerEpoch() + first, state.learningRate().at(state.round(), warmUp), seed);
+        boolean gradients = plan.averagesGradients(state.epoch(), state.learningRate());
+        Stretch stretch = new Stretch(state.epoch(), state.window(), plan.windows(state), plan.windowsPerEpoch(),
+                plan.outer().resetsMoments() && !gradients ? 0 : state.epoch() * plan.windowsPerEpoch() + state.window(), state.learningRate().at(state.round(), warmUp), seed);
         sc.setJobDescription("round " + state.round() + ": train " + plan.shards() + " replicas");
         Averaging averaging = new Averaging(plan.shards());
         Result[] results = new Result[plan.shards()];
-        Broadcast<Start> start = sc.broadcast(new Start(Arrays.copyOf(state.model(), plan.averagesGradients() ? 1 : 1 + plan.moments()), state.carried()));
+        Broadcast<Start> start = sc.broadcast(new Start(Arrays.copyOf(state.model(), gradients ? 1 : 1 + plan.moments()), state.carried()));
         try {
-            run(train(start, stretch), result -> {
+            run(train(start, stretch, gradients), result -> {
                 averaging.add(result);
                 results[result.shard] = result.withoutVectors();
             });
         } finally {
             start.destroy();
         }
-        return outcome(state, stretch, averaging.mean(), results);
+        return outcome(state, stretch, gradients, averaging.mean(), results);
     }
 
-    private Outcome outcome(TrainingState state, Stretch stretch, float[][] mean, Result[] results) {
+    private Outcome outcome(TrainingState state, Stretch stretch, boolean gradients, float[][] mean, Result[] results) {
         double loss = 0, norm = 0;
         long tokens = 0;
         float[][] carried = new float[results.length][];
@@ -94,28 +93,30 @@ final class Rounds implements AutoCloseable {
             norm = Math.max(norm, r.gradientNorm);
             carried[r.shard] = r.state;
         }
-        float[][] model = plan.averagesGradients() ? step(state.model(), mean[0], stretch) : plan.outer().next(state.model(), mean);
+        float[][] model = gradients ? step(state.model(), mean[0], stretch) : plan.outer().next(state.model(), mean);
         float[] average = Averaging.overRounds(state.average(), model[0], plan.emaDecay(), state.round() + 1);
         if (!Replica.isFinite(average)) throw diverged(state, "the step on the mean of all shards", loss, norm);
-        TrainingState next = new TrainingState(state.round() + 1, model, average, carried, state.learningRate(), state.loss() + loss,
+        int read = state.window() + stretch.windows();
+        boolean last = read == plan.windowsPerEpoch();
+        TrainingState next = new TrainingState(state.round() + 1, last ? state.epoch() + 1 : state.epoch(), last ? 0 : read, model, average, carried, state.learningRate(), state.loss() + loss,
                 state.tokens() + tokens);
         Set<String> kernels = Arrays.stream(results).map(r -> r.kernel).collect(Collectors.toCollection(TreeSet::new));
         if (step != null) kernels.add(step.description());
         return new Outcome(next, loss, tokens, norm, stretch.learningRate(), kernels);
     }
 
-    /** One exact step of the optimiser on the mean gradient. */
+    /** One exact step of the optimiser on the mean gradient; the outer optimiser's velocity stays. */
     private float[][] step(float[][] model, float[] gradient, Stretch stretch) {
         Block[] blocks = {Block.PARAMETERS, Block.FIRST_MOMENT, Block.SECOND_MOMENT};
-        float[][] next = new float[model.length][gradient.length];
+        float[][] next = model.clone();
         step.load(Block.GRADIENTS, gradient);
-        for (int v = 0; v < model.length; v++) step.load(blocks[v], model[v]);
+        for (int v = 0; v <= plan.moments(); v++) step.load(blocks[v], model[v]);
         plan.optimizer().step(step, stretch.learningRate(), stretch.steps() + 1);
-        for (int v = 0; v < model.length; v++) step.store(blocks[v], next[v]);
+        for (int v = 0; v <= plan.moments(); v++) step.store(blocks[v], next[v] = new float[gradient.length]);
         return next;
     }
 
-    private Function2<TaskContext, Iterator<Shard>, Result> train(Broadcast<Start> start, Stretch stretch) {
+    private Function2<TaskContext, Iterator<Shard>, Result> train(Broadcast<Start> start, Stretch stretch, boolean gradients) {
         ReplicaPool.Key key = this.key;
         return (Function2<TaskContext, Iterator<Shard>, Result> & Serializable) (context, shardOfTask) -> {
             Shard shard = shardOfTask.next();
@@ -126,7 +127,7 @@ final class Rounds implements AutoCloseable {
             Replica replica = ReplicaPool.borrow(key);
             boolean done = false;
             try {
-                Result result = key.plan().averagesGradients() ? replica.gradient(model[0], carried, shard, stretch)
+                Result result = gradients ? replica.gradient(model[0], carried, shard, stretch)
                         : replica.train(model, carried, shard, stretch);
                 done = true;
                 return result;
@@ -148,7 +149,7 @@ final class Rounds implements AutoCloseable {
 
     private BadInput diverged(TrainingState state, String where, double loss, double norm) {
         double clip = plan.optimizer().clipNorm();
-        return new BadInput("training has diverged: in round " + state.round() + ", epoch " + (plan.epochsDone(state.round()) + 1) + ", " + where
+        return new BadInput("training has diverged: in round " + state.round() + ", epoch " + (state.epoch() + 1) + ", " + where
                 + ", the loss, its gradient or the model is no longer a finite number (loss " + loss + ", gradient norm " + norm
                 + "); lower learningRate (now " + state.learningRate().current() + "), " + (clip == 0 ? "set a clipNorm (now 0, no limit)" : "or lower clipNorm (now " + clip + ")")
                 + " and start again with --overwrite. The last checkpoint, if there is one, is from before and is kept");

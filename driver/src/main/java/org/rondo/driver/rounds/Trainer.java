@@ -34,17 +34,18 @@ public final class Trainer {
             LearningRate rate = LearningRate.start(settings, corpus.validation() != null);
             JavaRDD<Shard> shards = corpus.training().shards(plan.shards(), plan.batch());
             TrainingState state = output.resume(provenance).orElse(TrainingState.initial(plan, settings, rate));
-            progress.begin(plan, state.round());
-            if (plan.endsEpoch(state.round())) provenance.tellEpoch(progress, model(plan, state, corpus, provenance));
+            progress.begin(plan, state.round(), state.epoch() * plan.targets() + state.tokens());
+            if (state.endsEpoch()) provenance.tellEpoch(progress, model(plan, state, corpus, provenance));
             try (Rounds rounds = new Rounds(sc, plan, shards, settings)) {
-                while (state.round() < plan.rounds()) {
+                while (state.epoch() < plan.epochs()) {
                     long started = System.nanoTime();
+                    int epoch = state.epoch() + 1;
                     Rounds.Outcome outcome = rounds.next(state);
                     state = outcome.state();
                     if (provenance.kernels(outcome.kernels())) progress.note("kernel: " + String.join(", ", outcome.kernels()));
-                    progress.round(report(plan, outcome, started));
-                    if (plan.endsEpoch(state.round())) state = endEpoch(plan, state, corpus, provenance);
-                    if (output.isDue(plan, state.round())) output.write(state.toCheckpoint(plan.moments(), provenance.checkpointFacts()));
+                    progress.round(report(epoch, outcome, started));
+                    if (state.endsEpoch()) state = endEpoch(plan, state, corpus, provenance);
+                    if (output.isDue(state)) output.write(state.toCheckpoint(plan.moments(), provenance.checkpointFacts()));
                 }
             }
             return output.finish(model(plan, state, corpus, provenance));
@@ -53,7 +54,7 @@ public final class Trainer {
 
     /** Validates on Spark, tells of it, decays the learning rate. */
     private TrainingState endEpoch(Plan plan, TrainingState state, Corpus corpus, Provenance provenance) {
-        int epoch = plan.epochsDone(state.round());
+        int epoch = state.epoch();
         Model model = model(plan, state, corpus, provenance);
         double training = state.loss() / state.tokens();
         double validation = corpus.validation() == null ? Double.NaN : Evaluation.of(sc, model, corpus.validation(), settings).nats();
@@ -62,16 +63,15 @@ public final class Trainer {
                     + state.learningRate().current() + ") and start again with --overwrite. The last checkpoint, if there is one, is from before and is kept");
         provenance.epoch(epoch, training, validation);
         provenance.tellEpoch(progress, model);
-        return state.nextEpoch(state.learningRate().next(settings, epoch, validation));
+        return state.nextEpoch(plan, state.learningRate().next(settings, epoch, validation));
     }
 
     private Model model(Plan plan, TrainingState state, Corpus corpus, Provenance provenance) {
         return new Model(plan.network(), state.average(), corpus.vocabulary(), provenance.facts(state.round()));
     }
 
-    private Progress.Round report(Plan plan, Rounds.Outcome outcome, long started) {
-        long number = outcome.state().round() - 1;
-        return new Progress.Round(number, plan.epochsDone(number) + 1, outcome.loss() / Math.max(1, outcome.tokens()), outcome.gradientNorm(),
+    private Progress.Round report(int epoch, Rounds.Outcome outcome, long started) {
+        return new Progress.Round(outcome.state().round() - 1, epoch, outcome.loss() / Math.max(1, outcome.tokens()), outcome.gradientNorm(),
                 outcome.learningRate(), outcome.tokens(), (System.nanoTime() - started) * 1e-9);
     }
 }

@@ -131,7 +131,8 @@ class OutputTest {
 
     private List<Long> due(Plan plan, String every) {
         Output output = open("checkpointEvery", every);
-        return LongStream.rangeClosed(1, plan.rounds()).filter(round -> output.isDue(plan, round)).boxed().toList();
+        return LongStream.rangeClosed(1, plan.rounds().getAsLong()).filter(round -> output.isDue(new TrainingState(round, (int) (round / 5), (int) (round % 5),
+                null, null, null, null, 0, 0))).boxed().toList();
     }
 
     /** Its rates depend on where it ends; elsewhere more epochs are the same training, for longer. */
@@ -144,7 +145,7 @@ class OutputTest {
     private Map<String, String> differencesWithMoreEpochs(String decay) {
         try (Corpus corpus = Corpus.read(sc, settings())) {
             Checkpoint three = TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true))
-                    .toCheckpoint(new Provenance(sc, settings("decay", decay), plan(), corpus).checkpointFacts());
+                    .toCheckpoint(plan().moments(), new Provenance(sc, settings("decay", decay), plan(), corpus).checkpointFacts());
             return new Provenance(sc, settings("decay", decay, "epochs", "5"), plan(), corpus).differences(three);
         }
     }
@@ -152,7 +153,7 @@ class OutputTest {
     @Test void damagedCheckpointsAreDroppedOnlyIfAsked() throws IOException {
         try (Corpus corpus = Corpus.read(sc, settings())) {
             Provenance provenance = new Provenance(sc, settings(), plan(), corpus);
-            open().write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(provenance.checkpointFacts()));
+            open().write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), provenance.checkpointFacts()));
             assertEquals(0, open().resume(provenance).orElseThrow().round());
             Files.write(dir.resolve("checkpoints/round-00000000/state.safetensors"), new byte[1]);
             notes.clear();
@@ -167,7 +168,7 @@ class OutputTest {
 
     private Output open(String... given) {
         return Output.open(sc, settings(given), new Progress() {
-            @Override public void begin(Plan plan, long firstRound) { }
+            @Override public void begin(Plan plan, long firstRound, long tokens) { }
 
             @Override public void round(Round round) { }
 

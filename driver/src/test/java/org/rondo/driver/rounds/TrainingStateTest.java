@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.rondo.driver.Setting;
 import org.rondo.driver.checkpoints.Checkpoint;
 
 class TrainingStateTest {
@@ -15,10 +16,12 @@ class TrainingStateTest {
     @Test void aCheckpointHoldsAllOfIt() {
         float[][] model = {{1f / 3, Float.MIN_VALUE}, {-0f, 2}, {3, 4}}, carried = {{5}, {}, {6, 7}};
         for (double best : new double[] {1.0 / 3, Double.POSITIVE_INFINITY}) {
-            TrainingState state = new TrainingState(12, model, new float[] {2f / 3, 8}, carried, new LearningRate(2.0 / 3, best, 5), 1e300 / 7, 1L << 40);
+            TrainingState state = new TrainingState(12, 3, 7, model, new float[] {2f / 3, 8}, carried, new LearningRate(2.0 / 3, best, 5, true), 1e300 / 7, 1L << 40);
             TrainingState back = TrainingState.of(state.toCheckpoint(1, new ObjectMapper().createObjectNode()));
             assertEquals(state.learningRate(), back.learningRate());
             assertEquals(state.round(), back.round());
+            assertEquals(3, back.epoch());
+            assertEquals(7, back.window());
             assertEquals(state.loss(), back.loss());
             assertEquals(state.tokens(), back.tokens());
             assertArrayEquals(model, back.model());
@@ -29,9 +32,24 @@ class TrainingStateTest {
         }
     }
 
+    /** Of the plan in PlanTest, with one epoch of gradients: moments of Adam, which the second phase starts without. */
+    @Test void theFirstPhaseLeavesNoMomentsWhereTheyAreReset() {
+        for (String innerState : new String[] {"average", "reset"}) {
+            Plan plan = Plan.of(PlanTest.SETTINGS.with(Setting.GRADIENTS_UNTIL, 1).with(Setting.INNER_STATE, innerState), 20, 32_001);
+            float[][] model = {{1}, {2}, {3}, {4}};
+            LearningRate rate = new LearningRate(1, 1, 0, false);
+            for (int epoch = 1; epoch <= 2; epoch++) {
+                boolean first = epoch == 1 && innerState.equals("reset");
+                TrainingState next = new TrainingState(40, epoch, 0, model, model[0], new float[4][0], rate, 5, 6).nextEpoch(plan, rate);
+                assertArrayEquals(first ? new float[][] {{1}, {0}, {0}, {4}} : model, next.model(), innerState + " after epoch " + epoch);
+                assertEquals(0, next.tokens());
+            }
+        }
+    }
+
     @Test void parametersThatAreTheirOwnAverageAreWrittenOnce() {
         float[][] model = {{1, 2}, {3, 4}};
-        Checkpoint checkpoint = new TrainingState(1, model, model[0], new float[][] {{5}}, new LearningRate(1, 1, 0), 0, 0)
+        Checkpoint checkpoint = new TrainingState(1, 0, 1, model, model[0], new float[][] {{5}}, new LearningRate(1, 1, 0, false), 0, 0)
                 .toCheckpoint(1, new ObjectMapper().createObjectNode());
         assertEquals(Set.of("parameters", "first_moment", "carried_0"), checkpoint.vectors().keySet());
         TrainingState back = TrainingState.of(checkpoint);
