@@ -146,6 +146,9 @@ void testTied(const Kernels& k, long V, long H) {
 
 void testDense(const Kernels& k) {
     testLargeLogits(k);
+    Head tall(65, 17, PACKED_ROWS + 6);   // more rows than are packed at a time
+    testSoftmax(k, tall);
+    testSquared(k, tall.V, tall.H, tall.n);
     const long rows[] = {1, 3, 6, 7, 20, 35, 100}, outputs[] = {1, 2, 17, 63, 64, 65, 130, 300};
     long turn = 0;
     for (long H : {1, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65})

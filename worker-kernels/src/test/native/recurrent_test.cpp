@@ -187,7 +187,12 @@ void testRecurrent(const Kernels& k) {
         for (const auto& cell : cells)
             for (long variant = 0; variant < 8; variant++, turn++)
                 test(k, {cell[0], cell[1], cell[2], variant & 1, variant >> 1 & 1, variant >> 2, inputs[turn % 7], H, batch[turn % 5], seqLen[turn % 3]});
-    for (const auto& cell : cells) test(k, {cell[0], cell[1], cell[2], 1, 0, 1, 20, 17, 20, 30});   // more rows than are packed at a time
+    const long steps = 5, H = 129, far = (1 << 20) / (steps * stride(H) * 4 * 4) + 1;
+    for (const auto& cell : cells) {
+        test(k, {cell[0], cell[1], cell[2], 1, 0, 1, 20, 17, PACKED_ROWS / steps + 1, steps});      // more rows than are packed at a time
+        const bool sigmoid = cell[1] == SIGMOID;
+        if (cell[2]) test(k, {4, cell[1], 1, sigmoid, 0, sigmoid, 5, H, far, steps});    // more panels than dx adds at a time, gates of more than 1 MB
+    }
 }
 
 }  // namespace rondo

@@ -17,7 +17,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final List<Setting<?>> ALL = Collections.unmodifiableList(TABLE);
 
     public static final Setting<String> INPUT = text("input", null, "text to read: a file, a folder or a glob on any Hadoop file system, gzip or not");
-    public static final Setting<String> OUTPUT = text("output", null, "directory to write the model to");
+    public static final Setting<String> OUTPUT = text("output", null, "directory to write to: the model, or the table, picture and page of gradient-flow");
     public static final Setting<String> VALIDATION = text("validation", "0.1", "text to validate on after every epoch, or a fraction: this last part of the input is held out; 0 for none");
     public static final Setting<String> MODEL = text("model", null, "directory of a trained model");
     public static final Setting<String> TASK = choice("task", "language-model", "what is learnt", "language-model");
@@ -40,7 +40,16 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> SEQ_LEN = integer("seqLen", 100, 1, 65_536, "steps of a window: where back-propagation through time is cut off");
     public static final Setting<Integer> SHARDS = integer("shards", 1, 1, 65_536, "parts of the data, each trained by a replica of its own; the model depends on it, and not on executors");
     public static final Setting<String> AVERAGING = choice("averaging", "gradients", "gradients: one exact step on the mean gradient every window; parameters: windowsPerRound local windows, then the mean of the replicas", "gradients", "parameters");
+    /** What {@link #GRADIENTS_UNTIL} is for {@code decay}. */
+    public static final int UNTIL_DECAY = -1;
+    public static final Setting<Integer> GRADIENTS_UNTIL = new Setting<>("gradientsUntil", "0", "decay, or an integer from 0 to 1000000",
+            "a first phase of averaging=parameters in which gradients are averaged: so many epochs, or decay: until the learning rate first decays; 0 for none",
+            s -> s.strip().equals("decay") ? UNTIL_DECAY : integer(s, 0, 1_000_000)).listed();
     public static final Setting<Integer> WINDOWS_PER_ROUND = integer("windowsPerRound", 10, 1, 1_000_000, "windows between two averagings (averaging=parameters; otherwise 1)");
+    public static final Setting<String> OUTER_OPTIMIZER = choice("outerOptimizer", "auto", "from the mean of the replicas to the next model (averaging=parameters); mean: it is the mean; bmuf: block momentum 1 - 1/shards; diloco: momentum 0.9, learning rate 0.7, both Nesterov's; auto: bmuf for more than one shard", "auto", "mean", "bmuf", "diloco");
+    public static final Setting<Double> OUTER_MOMENTUM = autoOrDecimal("outerMomentum", 0, 0.9999, "of the outer optimiser; auto: its own");
+    public static final Setting<Double> OUTER_LEARNING_RATE = autoOrDecimal("outerLearningRate", 1e-6, 100, "what the outer optimiser multiplies the mean step by; auto: its own");
+    public static final Setting<String> INNER_STATE = choice("innerState", "average", "the replicas' momentum or Adam's moments, between two rounds (averaging=parameters); average: their mean; reset: zero at the start of every round", "average", "reset");
     public static final Setting<Integer> EPOCHS = integer("epochs", 10, 1, 1_000_000, "passes over the data");
 
     public static final Setting<String> OPTIMIZER = choice("optimizer", "adam", "sgd; adam (0.9, 0.999, 1e-8); adamw: adam with decoupled weightDecay", "sgd", "adam", "adamw");
@@ -81,19 +90,29 @@ public record Setting<T>(String key, String fallback, String expected, String do
     }
 
     private static Setting<Integer> integer(String key, int fallback, int least, int most, String doc) {
-        return new Setting<>(key, "" + fallback, "an integer from " + least + " to " + most, doc, s -> {
-            int value = Integer.parseInt(s.strip());
-            if (value < least || value > most) throw new IllegalArgumentException(s);
-            return value;
-        }).listed();
+        return new Setting<>(key, "" + fallback, "an integer from " + least + " to " + most, doc, s -> integer(s, least, most)).listed();
+    }
+
+    private static int integer(String text, int least, int most) {
+        int value = Integer.parseInt(text.strip());
+        if (value < least || value > most) throw new IllegalArgumentException(text);
+        return value;
     }
 
     private static Setting<Double> decimal(String key, String fallback, double least, double most, String doc) {
-        return new Setting<>(key, fallback, "a number from " + least + " to " + most, doc, s -> {
-            double value = Double.parseDouble(s.strip());
-            if (!(value >= least && value <= most)) throw new IllegalArgumentException(s);
-            return value;
-        }).listed();
+        return new Setting<>(key, fallback, "a number from " + least + " to " + most, doc, s -> decimal(s, least, most)).listed();
+    }
+
+    /** NaN stands for auto, the default. */
+    private static Setting<Double> autoOrDecimal(String key, double least, double most, String doc) {
+        return new Setting<>(key, "auto", "auto, or a number from " + least + " to " + most, doc,
+                s -> s.strip().equals("auto") ? Double.NaN : decimal(s, least, most)).listed();
+    }
+
+    private static double decimal(String text, double least, double most) {
+        double value = Double.parseDouble(text.strip());
+        if (!(value >= least && value <= most)) throw new IllegalArgumentException(text);
+        return value;
     }
 
     private static Setting<Boolean> flag(String key, String doc) {
@@ -113,6 +132,11 @@ public record Setting<T>(String key, String fallback, String expected, String do
         return "spark.rondo." + key;
     }
 
+    /** What to set, for messages. */
+    public String option() {
+        return "--" + key + " (" + sparkKey() + ")";
+    }
+
     /** Whether {@code --key} alone means true. */
     public boolean isFlag() {
         return expected.equals(TRUE_OR_FALSE);
@@ -123,7 +147,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
         try {
             return parse.apply(text);
         } catch (IllegalArgumentException e) {
-            throw new BadInput(key + " is '" + text + "', expected " + expected + "; set --" + key + " or " + sparkKey(), e);
+            throw new BadInput(key + " is '" + text + "', expected " + expected + "; set " + option(), e);
         }
     }
 }

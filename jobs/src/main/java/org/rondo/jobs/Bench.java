@@ -20,18 +20,19 @@ final class Bench {
         boolean debug();
     }
 
-    /** Training steps a second, a line for every shape and instruction set, as they are measured. */
+    /** {@link Measurement}s, a line for every shape and instruction set, each as soon as it is there. */
     @CommandLine.Command(name = "kernels", sortOptions = false, customSynopsis = "rondo bench kernels [--key value ...]",
             description = "Prints tokens a second of the training step on one core, and the share of the core's peak that its matrix products reach.")
     static final class Kernels implements Work {
         private static final int USUAL_SECONDS = 5;
-        private static final double LEAST_SECONDS = 0.001, MOST_SECONDS = 3600;
+        private static final double LEAST_SECONDS = 0.001;
+        private static final int MOST_SECONDS = 3600;
 
         @Option(names = "--shapes", split = ",", paramLabel = "S1,...", hideParamSyntax = true,
                 description = "networks of docs/benchmarks.md (default: all)")
         private List<String> shapes = List.of();
         @Option(names = "--seconds", paramLabel = "X", description = "processor time for each shape and instruction set (default: " + USUAL_SECONDS + ")")
-        private double seconds = USUAL_SECONDS;
+        private String seconds = "" + USUAL_SECONDS;
         @Option(names = "--isa", split = ",", paramLabel = "avx512,...", hideParamSyntax = true,
                 description = "instruction sets, or all (default: the best this machine has)")
         private List<String> isa = List.of();
@@ -46,31 +47,41 @@ final class Bench {
         }
 
         @Override public void run(Console console) {
-            if (!(seconds >= LEAST_SECONDS && seconds <= MOST_SECONDS))
-                throw new BadInput("seconds is " + seconds + ", expected a number from " + LEAST_SECONDS + " to " + MOST_SECONDS + "; set --seconds");
+            double time = seconds();
             List<String> isas = instructionSets();
             List<Shape> measured = shapes(scoring ? Shape.SCORING : Shape.TRAINING);
             console.out().println(Measurement.HEADER);
             for (Shape shape : measured)
-                for (String one : isas) console.out().println(Measurement.of(shape, one, seconds).line());
+                for (String one : isas) console.out().println(Measurement.of(shape, one, time).line());
+        }
+
+        private double seconds() {
+            double value;
+            try {
+                value = Double.parseDouble(seconds);
+            } catch (NumberFormatException e) {
+                value = Double.NaN;
+            }
+            if (!(value >= LEAST_SECONDS && value <= MOST_SECONDS))
+                throw new BadInput("seconds is '" + seconds + "', expected a number from " + LEAST_SECONDS + " to " + MOST_SECONDS + "; set --seconds");
+            return value;
         }
 
         private List<Shape> shapes(List<Shape> known) {
             List<String> names = known.stream().map(Shape::name).toList();
-            checkEach("shapes", shapes, names);
-            return shapes.isEmpty() ? known : shapes.stream().map(name -> known.get(names.indexOf(name))).toList();
+            return shapes.isEmpty() ? known : known("shapes", shapes, names).map(name -> known.get(names.indexOf(name))).toList();
         }
 
         private List<String> instructionSets() {
             List<String> available = NativeLibrary.instructionSets();
-            checkEach("isa", isa, Stream.concat(available.stream(), Stream.of("all")).toList());
-            return isa.isEmpty() ? available.subList(0, 1) : isa.contains("all") ? available : isa;
+            List<String> chosen = known("isa", isa, Stream.concat(available.stream(), Stream.of("all")).toList()).toList();
+            return isa.isEmpty() ? available.subList(0, 1) : chosen.contains("all") ? available : chosen;
         }
 
-        private static void checkEach(String option, List<String> given, List<String> known) {
-            for (String one : given)
-                if (!known.contains(one))
-                    throw new BadInput(option + " has '" + one + "', expected some of " + String.join(", ", known) + "; set --" + option);
+        /** The names that are meant, whatever their case and the blanks around them. */
+        private static Stream<String> known(String option, List<String> given, List<String> known) {
+            return given.stream().map(one -> known.stream().filter(one.strip()::equalsIgnoreCase).findFirst().orElseThrow(() ->
+                    new BadInput(option + " has '" + one + "', expected some of " + String.join(", ", known) + "; set --" + option)));
         }
     }
 }

@@ -8,7 +8,7 @@ import org.apache.commons.text.StringEscapeUtils;
 /** Lines over x = 0, 1, 2, ... and a logarithmic y, as SVG that needs nothing else: it follows the reader's light or dark
  *  scheme, names every line at its end, and tells values under the pointer. */
 record Chart(String title, List<Line> lines) {
-    private static final int WIDTH = 1120, TALL = 290, LEFT = 74, RIGHT = 182, TOP = 46, BOTTOM = 58;
+    private static final int WIDTH = 1120, TALL = 290, LEFT = 74, RIGHT = 182, TOP = 46, BOTTOM = 58, HIGH = TOP + TALL + BOTTOM;
     private static final int COLOURS = 6, DASHES = 4;
     /** Between names of lines, one below the other. */
     private static final double LEADING = 16;
@@ -59,27 +59,32 @@ record Chart(String title, List<Line> lines) {
     /** The charts in rows of {@code columns}, all on the same axes. */
     static String svg(List<Chart> charts, int columns, Axes axes) {
         int rows = (charts.size() + columns - 1) / columns;
-        Drawing drawing = new Drawing(charts, axes, WIDTH / columns - LEFT - RIGHT);
-        drawing.add("<svg xmlns='http://www.w3.org/2000/svg' class='chart' role='img' viewBox='0 0 %d %d'>", WIDTH, rows * (TOP + TALL + BOTTOM));
-        drawing.add("<title>%s</title>%n%s<rect class='paper' width='100%%' height='100%%'/>", escape(axes.about), STYLE);
-        for (int i = 0; i < charts.size(); i++) {
-            drawing.add("<g transform='translate(%d %d)'>", i % columns * (WIDTH / columns) + LEFT, i / columns * (TOP + TALL + BOTTOM) + TOP);
-            drawing.axes(charts.get(i).title, axes, i);
-            for (Line line : charts.get(i).lines) drawing.line(line, i);
-            for (Line line : charts.get(i).lines) drawing.hovers(line);
-            drawing.names(charts.get(i).lines.stream().filter(line -> line.length() > 0).sorted(Comparator.comparing(Line::end).reversed()).toList());
-            drawing.add("</g>");
-        }
+        Drawing drawing = new Drawing(charts, axes, WIDTH / columns);
+        drawing.open(WIDTH, rows * HIGH, axes.about);
+        for (int i = 0; i < charts.size(); i++) drawing.chart(charts.get(i), i, i % columns * (WIDTH / columns), i / columns * HIGH);
         drawing.add("</svg>");
+        return drawing.svg.toString();
+    }
+
+    /** The same charts, each a picture by itself, for a page that has them in as many columns as there is room for. */
+    static String html(List<Chart> charts, int columns, Axes axes) {
+        Drawing drawing = new Drawing(charts, axes, WIDTH / columns);
+        for (int i = 0; i < charts.size(); i++) {
+            drawing.open(WIDTH / columns, HIGH, charts.get(i).title + ": " + axes.about);
+            drawing.chart(charts.get(i), i, 0, 0);
+            drawing.add("</svg>");
+        }
         return drawing.svg.toString();
     }
 
     /** Draws on one scale: x from 0 to {@code last}, y from 10^low to 10^high, whole powers around what there is, 1 among them. */
     private static final class Drawing {
         final StringBuilder svg = new StringBuilder();
+        private final Axes axes;
         private final int wide, last, low, high;
 
-        Drawing(List<Chart> charts, Axes axes, int wide) {
+        /** @param width of a chart with what is beside it */
+        Drawing(List<Chart> charts, Axes axes, int width) {
             double least = 1, most = 1;
             int longest = 2;
             for (Chart chart : charts)
@@ -90,7 +95,8 @@ record Chart(String title, List<Line> lines) {
                         most = Math.max(most, line.y[x]);
                     }
                 }
-            this.wide = wide;
+            this.axes = axes;
+            this.wide = width - LEFT - RIGHT;
             this.last = longest - 1;
             this.low = (int) Math.floor(Math.log10(Math.max(least, axes.least)));
             this.high = Math.max(low + 1, (int) Math.ceil(Math.log10(Math.min(most, axes.most))));
@@ -109,7 +115,23 @@ record Chart(String title, List<Line> lines) {
             return TALL * (high - Math.log10(value)) / (high - low);
         }
 
-        void axes(String title, Axes axes, int number) {
+        void open(int width, int height, String about) {
+            add("<svg xmlns='http://www.w3.org/2000/svg' class='chart' role='img' viewBox='0 0 %d %d'>", width, height);
+            add("<title>%s</title>%n%s<rect class='paper' width='100%%' height='100%%'/>", escape(about), STYLE);
+        }
+
+        /** Its upper left corner at x, y.
+         *  @param number of its own on a page */
+        void chart(Chart chart, int number, int x, int y) {
+            add("<g transform='translate(%d %d)'>", x + LEFT, y + TOP);
+            axes(chart.title, number);
+            for (Line line : chart.lines) line(line, number);
+            for (Line line : chart.lines) hovers(line);
+            names(chart.lines.stream().filter(line -> line.length() > 0).sorted(Comparator.comparing(Line::end).reversed()).toList());
+            add("</g>");
+        }
+
+        private void axes(String title, int number) {
             add("<text class='title' y='-18'>%s</text>", escape(title));
             int decades = (high - low + MOST_TICKS - 1) / MOST_TICKS;
             int steps = TICK_STEPS.stream().filter(step -> last / step <= MOST_TICKS).findFirst().orElse(last);
@@ -129,7 +151,7 @@ record Chart(String title, List<Line> lines) {
             add("<clipPath id='plot%d'><rect x='-2' y='-2' width='%d' height='%d'/></clipPath>", number, wide + 4, TALL + 4);
         }
 
-        void line(Line line, int number) {
+        private void line(Line line, int number) {
             StringBuilder points = new StringBuilder();
             for (int x = 0; x < line.length(); x++) points.append(String.format(Locale.ROOT, "%.1f,%.1f ", x(x), y(line.y[x])));
             add("<polyline clip-path='url(#plot%d)' class='line c%d d%d' points='%s'><title>%s</title></polyline>", number,
@@ -137,7 +159,7 @@ record Chart(String title, List<Line> lines) {
         }
 
         /** Places to point at. */
-        void hovers(Line line) {
+        private void hovers(Line line) {
             for (int x = 0; x < line.length(); x += 1 + last / HOVERS) {
                 double y = y(line.y[x]);
                 if (y >= 0 && y <= TALL)
@@ -148,7 +170,7 @@ record Chart(String title, List<Line> lines) {
 
         /** To the right of the lines' ends, as near as they can be; of a line that was cut off, where it went.
          *  @param lines the uppermost end first */
-        void names(List<Line> lines) {
+        private void names(List<Line> lines) {
             double[] places = lines.stream().mapToDouble(line -> Math.max(0, Math.min(TALL, y(line.end())))).toArray();
             for (int i = 1; i < places.length; i++) places[i] = Math.max(places[i], places[i - 1] + LEADING);
             for (int i = places.length - 1; i >= 0; i--) places[i] = Math.min(places[i], i == places.length - 1 ? TALL : places[i + 1] - LEADING);

@@ -31,10 +31,11 @@ record Command(Job job, Map<String, String> options, Bench.Work bench, String he
     static Command parse(String[] args, int width) {
         CommandLine line = commandLine(width);
         try {
-            ParseResult parsed = line.parseArgs(args.length > 0 && args[0].equals("help") ? asked(args) : args);
+            if (args.length > 0 && args[0].equals("help")) return text(helpOf(line, List.of(args).subList(1, args.length)));
+            ParseResult parsed = line.parseArgs(args);
             if (parsed.isVersionHelpRequested()) return text(version() + System.lineSeparator());
             ParseResult job = parsed;
-            while (job.hasSubcommand()) job = job.subcommand();
+            while (!job.isUsageHelpRequested() && job.hasSubcommand()) job = job.subcommand();
             CommandSpec spec = job.commandSpec();
             if (job.isUsageHelpRequested()) return text(spec.commandLine().getUsageMessage());
             if (!spec.subcommands().isEmpty())
@@ -60,8 +61,13 @@ record Command(Job job, Map<String, String> options, Bench.Work bench, String he
     }
 
     /** {@code help JOB} as {@code JOB --help}. */
-    private static String[] asked(String[] args) {
-        return Stream.concat(Stream.of(args).skip(1), Stream.of("--help")).toArray(String[]::new);
+    private static String helpOf(CommandLine line, List<String> words) {
+        for (String word : words) {
+            if (word.startsWith("-")) break;
+            if (!line.getSubcommands().containsKey(word)) throw new BadInput(unmatched(word, line.getCommandSpec()));
+            line = line.getSubcommands().get(word);
+        }
+        return line.getUsageMessage();
     }
 
     private static CommandLine commandLine(int width) {
@@ -102,7 +108,7 @@ record Command(Job job, Map<String, String> options, Bench.Work bench, String he
         String fallback = job.fallback(setting);
         String tail = fallback == null ? " (must be given)" : fallback.isEmpty() || setting.isFlag() ? "" : " (default: " + fallback + ")";
         OptionSpec.Builder option = OptionSpec.builder("--" + setting.key()).type(String.class).order(order)
-                .description(escape(setting.doc() + tail));
+                .description(escape(job.doc(setting) + tail));
         return (setting.isFlag() ? option.arity("0..1").fallbackValue("true").paramLabel("true|false")
                 : option.arity("1").paramLabel(label(setting))).build();
     }
@@ -123,14 +129,16 @@ record Command(Job job, Map<String, String> options, Bench.Work bench, String he
 
     private static String unmatched(String argument, CommandSpec spec) {
         if (!spec.subcommands().isEmpty() && !argument.startsWith("-"))
-            return "unknown " + kind(spec) + " " + argument + "; the nearest is " + Settings.nearest(argument, spec.subcommands().keySet());
+            return "unknown " + kind(spec) + " " + argument + Settings.nearest(argument, spec.subcommands().keySet()).map(near -> "; the nearest is " + near)
+                    .orElse(", expected one of " + String.join(", ", spec.subcommands().keySet()));
         if (!argument.startsWith("-"))
             return "unexpected argument '" + argument + "', expected --key value; quote a value with blanks in it";
         String name = argument.replaceFirst("=.*", "");
-        if (!spec.subcommands().isEmpty()) return "unknown option " + name + " before the " + kind(spec) + "; see " + spec.qualifiedName() + " --help";
+        if (!spec.subcommands().isEmpty()) return "option " + name + " stands before the " + kind(spec) + ", expected after it; see " + spec.qualifiedName() + " --help";
         List<String> known = spec.options().stream().flatMap(option -> Stream.of(option.names())).filter(o -> o.startsWith("--")).toList();
-        return "unknown option " + name + " of " + spec.name() + "; the nearest is " + Settings.nearest(name, known)
-                + " (" + spec.qualifiedName() + " --help shows all)";
+        String help = spec.qualifiedName() + " --help";
+        return "unknown option " + name + " of " + spec.name() + "; " + Settings.nearest(name, known).map(near -> "the nearest is " + near + " (" + help + " shows all)")
+                .orElse("see " + help);
     }
 
     /** What the subcommands are. */

@@ -1,23 +1,36 @@
 package org.rondo.jobs;
 
 import java.io.PrintStream;
+import java.util.OptionalLong;
 import java.util.function.LongSupplier;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarConsumer;
 import me.tongfei.progressbar.ProgressState;
 
-/** How far a training is: a bar at the foot of a terminal, or plain lines where there is none. Other lines pass above. */
+/** How far a training is, in tokens, as rounds may differ: a bar at the foot of a terminal, or plain lines where there is none. Other lines pass above. */
 abstract sealed class Display implements AutoCloseable {
 
-    /** Starts at {@code done} of {@code rounds}. */
-    static Display of(Console console, long done, long rounds) {
-        return console.isTerminal() ? new Bar(console, done, rounds) : new Lines(console.err(), rounds, System::nanoTime);
+    private final OptionalLong rounds;
+
+    private Display(OptionalLong rounds) {
+        this.rounds = rounds;
     }
 
-    /** @param done    rounds
+    /** Starts after round {@code round}, and {@code done} of {@code all} tokens.
+     *  @param rounds of the whole training, if that is known */
+    static Display of(Console console, long round, OptionalLong rounds, long done, long all) {
+        return console.isTerminal() ? new Bar(console, round, rounds, done, all) : new Lines(console.err(), rounds, done, all, System::nanoTime);
+    }
+
+    /** @param round   that is done, from 1
+     *  @param tokens  done
      *  @param message on one line, what else there is to say */
-    abstract void step(long done, String message);
+    abstract void step(long round, long tokens, String message);
+
+    String head(long round) {
+        return "round " + round + (rounds.isPresent() ? "/" + rounds.getAsLong() : "");
+    }
 
     /** A line that stays. */
     abstract void line(String line);
@@ -28,24 +41,25 @@ abstract sealed class Display implements AutoCloseable {
     static final class Lines extends Display {
         static final int SECONDS = 5;
         private final PrintStream err;
-        private final long rounds, started;
+        private final long first, all, started;
         private final LongSupplier nanoTime;
-        private long shown, first = -1;
+        private long shown;
 
-        Lines(PrintStream err, long rounds, LongSupplier nanoTime) {
+        Lines(PrintStream err, OptionalLong rounds, long done, long all, LongSupplier nanoTime) {
+            super(rounds);
             this.err = err;
-            this.rounds = rounds;
+            this.first = done;
+            this.all = all;
             this.nanoTime = nanoTime;
             this.started = shown = nanoTime.getAsLong();
         }
 
-        @Override void step(long done, String message) {
-            if (first < 0) first = done - 1;
+        @Override void step(long round, long tokens, String message) {
             long now = nanoTime.getAsLong();
             if (now - shown < SECONDS * 1_000_000_000L) return;
             shown = now;
-            double left = (now - started) * 1e-9 / (done - first) * (rounds - done);
-            err.println("round " + done + "/" + rounds + " (" + 100 * done / rounds + " %)  " + message + "  " + Units.duration(left) + " left");
+            double left = (now - started) * 1e-9 / (tokens - first) * (all - tokens);
+            err.println(head(round) + " (" + 100 * tokens / all + " %)  " + message + "  " + Units.duration(left) + " left");
         }
 
         @Override void line(String line) {
@@ -60,17 +74,21 @@ abstract sealed class Display implements AutoCloseable {
         private static final int LEAST_BAR = 6, MOST_BAR = 40;
         private final PrintStream err;
         private final ProgressBar bar;
+        private volatile long round;
 
-        Bar(Console console, long done, long rounds) {
+        Bar(Console console, long round, OptionalLong rounds, long done, long all) {
+            super(rounds);
+            this.round = round;
             this.err = console.err();
             int width = console.columns() - 1;      // the last column would wrap on some terminals
-            this.bar = new ProgressBarBuilder().setTaskName("round").setInitialMax(rounds).startsFrom(done, java.time.Duration.ZERO)
-                    .setRenderer(Bar::render).setUpdateIntervalMillis(EVERY_MILLIS).setConsumer(new Foot(err, width)).build();
+            this.bar = new ProgressBarBuilder().setTaskName("tokens").setInitialMax(all).startsFrom(done, java.time.Duration.ZERO)
+                    .setRenderer(this::render).setUpdateIntervalMillis(EVERY_MILLIS).setConsumer(new Foot(err, width)).build();
         }
 
-        @Override void step(long done, String message) {
+        @Override void step(long round, long tokens, String message) {
+            this.round = round;
             bar.setExtraMessage(message);
-            bar.stepTo(done);
+            bar.stepTo(tokens);
         }
 
         @Override void line(String line) {
@@ -84,22 +102,21 @@ abstract sealed class Display implements AutoCloseable {
             bar.close();
         }
 
-        private static String render(ProgressState state, int width) {
-            long done = state.getCurrent() - state.getStart(), rounds = Math.max(1, state.getMax());
+        private String render(ProgressState state, int width) {
+            long done = state.getCurrent() - state.getStart();
             double left = done <= 0 ? 0 : state.getElapsedAfterStart().toMillis() * 1e-3 / done * (state.getMax() - state.getCurrent());
             String message = state.getExtraMessage() == null ? "" : state.getExtraMessage();
-            return render(state.getCurrent(), rounds, message + (done <= 0 ? "" : "  " + Units.duration(left) + " left"), width);
+            return render(head(round), state.getCurrent() / (double) Math.max(1, state.getMax()), message + (done <= 0 ? "" : "  " + Units.duration(left) + " left"), width);
         }
 
         /** The figures matter more than the bar, which has what room they leave. */
-        static String render(long done, long rounds, String figures, int width) {
-            String head = "round " + done + "/" + rounds;
+        static String render(String head, double share, String figures, int width) {
             int room = width - head.length() - figures.length() - 5;
             if (room < LEAST_BAR) {
                 String all = head + "  " + figures;
                 return all.length() <= width ? all : all.replace("  ", " ").replaceFirst(" left$", "");
             }
-            int full = (int) (done * Math.min(room, MOST_BAR) / rounds);
+            int full = (int) (share * Math.min(room, MOST_BAR));
             return head + " [" + "=".repeat(full) + " ".repeat(Math.min(room, MOST_BAR) - full) + "]  " + figures;
         }
 

@@ -20,9 +20,13 @@ final class Evaluate {
             console.out().println("nats per token      " + Units.decimals(found.nats(), 5));
             console.out().println("perplexity          " + Units.decimals(found.perplexity(), 4));
             console.out().println("bits per character  " + Units.decimals(found.bitsPerCharacter(), 4));
-            if (found.unknown() > 0)
-                console.err().println("some tokens are unknown to the model, which need not tell them apart: perplexity and bits per character are "
-                        + "too small by what they hide");
+            warn(found.unknown(), "perplexity and bits per character are", console);
         }
+    }
+
+    /** @param unknown share of the text's tokens */
+    static void warn(double unknown, String figures, Console console) {
+        if (unknown > 0)
+            console.err().println("some tokens are unknown to the model, which need not tell them apart: " + figures + " too small by what they hide");
     }
 }

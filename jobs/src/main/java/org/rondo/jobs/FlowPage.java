@@ -19,6 +19,8 @@ import org.rondo.kernels.GradientFlow;
 record FlowPage(List<Measured> measured, String conditions) {
     /** Shares of the gradient at k = 0. Beside it a float does not see what is below 6e-8; what is shown goes some way beyond. */
     private static final double TENTH = 0.1, THOUSANDTH = 0.001, LEAST_SHOWN = 1e-12, MOST_SHOWN = 1e6;
+    private static final Chart.Axes AXES = new Chart.Axes("Norm of the gradient of the last step's loss by the state k steps before, as a share of that at k = 0",
+            "k, steps back from T", "norm of the gradient, relative to k = 0", LEAST_SHOWN, MOST_SHOWN);
     private static final String TEMPLATE = "gradient-flow.html";
 
     int curves() {
@@ -46,8 +48,16 @@ record FlowPage(List<Measured> measured, String conditions) {
         return table.toString();
     }
 
-    /** Of one layer and of more, with initial weights and with trained ones: a chart each, as far as there are such networks. */
     String svg() {
+        return Chart.svg(charts(), columns(), AXES);
+    }
+
+    private int columns() {
+        return compares() ? 2 : 1;
+    }
+
+    /** Of one layer and of more, with initial weights and with trained ones: a chart each, as far as there are such networks. */
+    private List<Chart> charts() {
         List<Chart> charts = new ArrayList<>();
         if (!compares()) charts.add(new Chart("Trained models", lines(measured)));
         else
@@ -56,8 +66,7 @@ record FlowPage(List<Measured> measured, String conditions) {
                     List<Measured> of = measured.stream().filter(m -> m.trained() == trained && m.flow().layers() > 1 == deep).toList();
                     if (!of.isEmpty()) charts.add(new Chart((deep ? of.get(0).flow().layers() + " layers, " : "One layer, ") + when(trained), lines(of)));
                 }
-        return Chart.svg(charts, compares() ? 2 : 1, new Chart.Axes("Norm of the gradient of the last step's loss by the state k steps before, as a share of that at k = 0",
-                "k, steps back from T", "norm of the gradient, relative to k = 0", LEAST_SHOWN, MOST_SHOWN));
+        return charts;
     }
 
     private static List<Chart.Line> lines(List<Measured> measured) {
@@ -74,11 +83,17 @@ record FlowPage(List<Measured> measured, String conditions) {
     /** One file, well-formed as XML too, that loads nothing. */
     String html() {
         try (InputStream template = FlowPage.class.getResourceAsStream(TEMPLATE)) {
-            return new String(template.readAllBytes(), StandardCharsets.UTF_8).replace("${charts}", svg()).replace("${table}", htmlTable())
-                    .replace("${conditions}", Chart.escape(conditions));
+            return new String(template.readAllBytes(), StandardCharsets.UTF_8).replace("${charts}", Chart.html(charts(), columns(), AXES))
+                    .replace("${table}", htmlTable()).replace("${conditions}", Chart.escape(conditions)).replace("${least}", power(LEAST_SHOWN))
+                    .replace("${most}", power(MOST_SHOWN));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Of ten, for HTML. */
+    private static String power(double value) {
+        return "10<sup>" + String.valueOf(Math.round(Math.log10(value))).replace('-', '\u2212') + "</sup>";
     }
 
     /** A row for every layer: loss and reach before training, where that was measured, and after. */

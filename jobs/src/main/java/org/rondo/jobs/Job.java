@@ -11,8 +11,9 @@ import org.rondo.driver.Settings;
 import static org.rondo.driver.Setting.*;
 
 /** A job: its name, what it does, and the settings it reads, in the groups of its {@code --help}.
- *  @param defaults where they differ from the table's */
-record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> defaults, Work work) {
+ *  @param defaults where they differ from the table's
+ *  @param docs     what a setting is in this job, where that differs from the table's */
+record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> defaults, Map<Setting<?>, String> docs, Work work) {
 
     record Group(String heading, List<Setting<?>> settings) { }
 
@@ -24,14 +25,15 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
     private static final Group
             VOCABULARY = group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY),
             NETWORK = group("Network", CELL, CANDIDATE_ACTIVATION, FORGET_BIAS, LAYERS, HIDDEN, EMBEDDING, TIED, DROPOUT, DROPOUT_MASK),
-            DISTRIBUTION = group("Distribution", SHARDS, BATCH, SEQ_LEN, AVERAGING, WINDOWS_PER_ROUND, EPOCHS, ROUND_DEADLINE),
+            DISTRIBUTION = group("Distribution", SHARDS, BATCH, SEQ_LEN, AVERAGING, GRADIENTS_UNTIL, WINDOWS_PER_ROUND, EPOCHS, ROUND_DEADLINE),
+            OUTER = group("Outer optimiser", OUTER_OPTIMIZER, OUTER_MOMENTUM, OUTER_LEARNING_RATE, INNER_STATE),
             STEPS = group("Steps", OPTIMIZER, MOMENTUM, NESTEROV, WEIGHT_DECAY, LEARNING_RATE, WARM_UP, DECAY, DECAY_FACTOR, DECAY_AFTER, DECAY_EVERY, CLIP_NORM, EMA_DECAY),
             CHECKPOINTS = group("Checkpoints", CHECKPOINT_EVERY, KEEP_CHECKPOINTS),
             SAMPLING = group("Sampling", PROMPT, LENGTH, TEMPERATURE),
             RUN = group("Run", SEED, KERNEL, DEBUG);
 
     private static final List<Group> TRAINING =
-            List.of(group("Data", INPUT, OUTPUT, OVERWRITE, VALIDATION, TASK), VOCABULARY, NETWORK, DISTRIBUTION, STEPS, CHECKPOINTS, RUN);
+            List.of(group("Data", INPUT, OUTPUT, OVERWRITE, VALIDATION, TASK), VOCABULARY, NETWORK, DISTRIBUTION, OUTER, STEPS, CHECKPOINTS, RUN);
 
     static final List<Job> ALL = List.of(
             new Job("train", "Trains a model on a text. Run again after an interruption, it resumes from its last checkpoint.",
@@ -43,16 +45,21 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
             new Job("generate", "Prints a text that a model makes up.",
                     List.of(group("Data", MODEL), SAMPLING, RUN), Map.of(), Generate::run),
             new Job("plan", "Prints what train, with the same options, would do and need, without training: shards, windows, memory, traffic.",
-                    TRAINING, defaults(OUTPUT, ""), ShowPlan::run),
-            new Job("quickstart", "Trains a model of WordNet's definitions, letter by letter, in about three minutes.",
-                    List.of(group("Data", OUTPUT, OVERWRITE, VALIDATION), group("Vocabulary", MIN_COUNT, MAX_VOCABULARY), NETWORK, DISTRIBUTION, STEPS, CHECKPOINTS,
+                    TRAINING, table(OUTPUT, ""), ShowPlan::run),
+            new Job("quickstart", "Trains a model of WordNet's definitions, letter by letter, in three to six minutes.",
+                    List.of(group("Data", OUTPUT, OVERWRITE, VALIDATION), group("Vocabulary", MIN_COUNT, MAX_VOCABULARY), NETWORK, DISTRIBUTION, OUTER, STEPS, CHECKPOINTS,
                             group("Sampling", TEMPERATURE), RUN),
                     Quickstart.DEFAULTS, Quickstart::run),
             new Job("gradient-flow", "Shows where gradients vanish, explode or stay, k steps back in time: of given models (one, or several with commas between), or of "
                     + "vanilla RNNs and LSTMs before and after a short training.",
                     List.of(group("Data", MODEL, INPUT, OUTPUT, OVERWRITE), VOCABULARY, group("Network", LAYERS, HIDDEN, EMBEDDING),
                             group("Training", BATCH, SEQ_LEN, EPOCHS, LEARNING_RATE), RUN),
-                    ShowGradientFlow.DEFAULTS, ShowGradientFlow::run));
+                    ShowGradientFlow.DEFAULTS, ShowGradientFlow.DOCS, ShowGradientFlow::run));
+
+    /** Settings are what the table says. */
+    private Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> defaults, Work work) {
+        this(name, doc, groups, defaults, Map.of(), work);
+    }
 
     private static Group group(String heading, Setting<?>... settings) {
         return new Group(heading, List.of(settings));
@@ -68,14 +75,19 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
         return defaults.getOrDefault(setting, setting.fallback());
     }
 
+    /** What a setting is in this job. */
+    String doc(Setting<?> setting) {
+        return docs.getOrDefault(setting, setting.doc());
+    }
+
     static Stream<String> names() {
         return ALL.stream().map(Job::name);
     }
 
-    /** Alternating settings and values. */
-    static Map<Setting<?>, String> defaults(Object... pairs) {
-        Map<Setting<?>, String> defaults = new LinkedHashMap<>();
-        for (int i = 0; i < pairs.length; i += 2) defaults.put((Setting<?>) pairs[i], pairs[i + 1].toString());
-        return defaults;
+    /** Alternating settings and their values, or docs. */
+    static Map<Setting<?>, String> table(Object... pairs) {
+        Map<Setting<?>, String> table = new LinkedHashMap<>();
+        for (int i = 0; i < pairs.length; i += 2) table.put((Setting<?>) pairs[i], pairs[i + 1].toString());
+        return table;
     }
 }

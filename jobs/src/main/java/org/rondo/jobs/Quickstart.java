@@ -22,9 +22,9 @@ import org.rondo.driver.scoring.Sampler;
 final class Quickstart {
     /** Sized for about three minutes on two cores at 130 GFLOP/s each: 9 million characters at 5.3 MFLOP. Nothing here reads a
      *  clock: the model is the same every time. Few definitions often, for the sake of seeing it get better every epoch. */
-    static final Map<Setting<?>, String> DEFAULTS = Job.defaults(Setting.OUTPUT, "models/quickstart", Setting.VALIDATION, 0.03,
+    static final Map<Setting<?>, String> DEFAULTS = Job.table(Setting.OUTPUT, "models/quickstart", Setting.VALIDATION, 0.03,
             Setting.LAYERS, 2, Setting.HIDDEN, 256, Setting.EMBEDDING, 64, Setting.SHARDS, 2, Setting.BATCH, 16, Setting.SEQ_LEN, 64,
-            Setting.AVERAGING, "parameters", Setting.WINDOWS_PER_ROUND, 8, Setting.EPOCHS, 4,
+            Setting.AVERAGING, "parameters", Setting.WINDOWS_PER_ROUND, 8, Setting.OUTER_OPTIMIZER, "mean", Setting.EPOCHS, 4,
             Setting.OPTIMIZER, "adam", Setting.LEARNING_RATE, 0.004, Setting.DECAY, "epoch", Setting.DECAY_FACTOR, 0.45,
             Setting.TEMPERATURE, 0.6);
     private static final int DEFINITIONS = 40_000;
@@ -37,6 +37,7 @@ final class Quickstart {
         if (isZero(given.get(Setting.VALIDATION)))
             throw new BadInput("validation is " + given.get(Setting.VALIDATION) + ", but quickstart measures the model on definitions that are held out; "
                     + "set --validation to a fraction above 0, as 0.03");
+        Train.warn(given, console);
         Path folder = folder(given.get(Setting.OUTPUT), "models/quickstart"), text = folder.resolve("definitions.txt"), model = folder.resolve("model");
         write(text, given.get(Setting.OVERWRITE));
         console.err().println(Units.count(DEFINITIONS) + " definitions of WordNet 3.1 are in " + text + " (WordNet 3.1 Copyright 2011 by Princeton University)");

@@ -13,8 +13,9 @@ import org.rondo.kernels.Shard;
 
 /** What the networks of a gradient flow read, all of it in this JVM: windows to train on, then windows to measure.
  *  @param source   for people
- *  @param training the first windows of the shard; those to measure follow */
-record Reading(String source, int vocab, Shard shard, int training, int measured) {
+ *  @param training the first windows of the shard; those to measure follow
+ *  @param unknown  share of the source's tokens that the vocabulary does not have */
+record Reading(String source, int vocab, Shard shard, int training, int measured, double unknown) {
     private static final int KEYS = 2, NOTHING = KEYS, QUESTION = KEYS + 1, RECALL_VOCAB = KEYS + 2;
     private static final int RECALL = 3;
     /** In every quarter of the shortest window there are an answer, a key and a question. */
@@ -26,6 +27,7 @@ record Reading(String source, int vocab, Shard shard, int training, int measured
      *  @param training, measured windows */
     static Reading recall(Settings settings, int training, int measured) {
         int steps = steps(settings);
+        checkRoom(settings.get(Setting.BATCH), training + measured, steps);
         Philox.Stream random = new Philox.Stream(settings.get(Setting.SEED), RECALL);
         int[][] streams = new int[settings.get(Setting.BATCH)][(training + measured) * steps + 1];
         for (int[] stream : streams) {
@@ -38,7 +40,7 @@ record Reading(String source, int vocab, Shard shard, int training, int measured
         }
         int lastPart = steps - (3 * steps + 3) / 4;
         return new Reading("a key, one of two, and are asked for it " + (lastPart - 2) + " steps later (to guess costs " + Units.decimals(Math.log(KEYS), 3) + " nats)",
-                RECALL_VOCAB, new Shard(0, streams), training, measured);
+                RECALL_VOCAB, new Shard(0, streams), training, measured, 0);
     }
 
     /** The beginning of a text, as much as is needed.
@@ -54,15 +56,24 @@ record Reading(String source, int vocab, Shard shard, int training, int measured
             int windows = (int) Math.min(training + measured, (tokens.count() - 1) / window);
             if (windows < least)
                 throw new BadInput(text.path() + " has " + tokens.count() + " tokens, expected at least " + (least * window + 1) + " for " + least
-                        + (least == 1 ? " window" : " windows") + " of batch " + batch + " x seqLen " + steps + "; give more text, or lower one of them");
+                        + (least == 1 ? " window" : " windows") + " of batch " + batch + " x seqLen " + steps + "; give more text, or lower --batch or --seqLen");
+            checkRoom(batch, windows, steps);
             int last = Math.min(measured, training == 0 ? windows : Math.max(1, windows / 10));
             JavaRDD<Shard> shards = tokens.slice(0, windows * window + 1).shards(1, batch);
             try {
-                return new Reading(text.path(), known.size(), shards.first(), windows - last, last);
+                return new Reading(text.path(), known.size(), shards.first(), windows - last, last, tokens.unknown());
             } finally {
                 shards.unpersist();
             }
         }
+    }
+
+    /** @throws BadInput if the tokens of the windows would leave no room for anything else */
+    private static void checkRoom(int batch, long windows, int steps) {
+        long bytes = Integer.BYTES * windows * batch * steps, most = Runtime.getRuntime().maxMemory() / 2;
+        if (bytes > most)
+            throw new BadInput("batch " + batch + " x " + windows + " windows x seqLen " + steps + " are " + Units.bytes(bytes) + " of tokens, expected at most "
+                    + Units.bytes(most) + ", half of the driver's memory; lower --batch or --seqLen, or raise --driver-memory");
     }
 
     private static int steps(Settings settings) {

@@ -19,6 +19,7 @@ class Report implements Progress, AutoCloseable {
     private double recentLoss, recentTokens, recentSeconds, weight;
     private double training = Double.NaN, validation = Double.NaN, best = Double.NaN, tokens, seconds, learningRate;
     private int epoch, bestEpoch, epochs;
+    private long before;
     private boolean trained;
 
     /** @param unit of a token: character or word */
@@ -27,12 +28,13 @@ class Report implements Progress, AutoCloseable {
         this.unit = unit;
     }
 
-    @Override public void begin(Plan plan, long firstRound) {
+    @Override public void begin(Plan plan, long firstRound, long tokens) {
         this.plan = plan;
         note(Units.count(plan.targets()) + " " + unit + "s to learn from, vocabulary " + Units.count(plan.network().vocab()) + ", "
                 + Units.count(plan.network().parameterCount()) + " parameters; " + plan.epochs() + (plan.epochs() == 1 ? " epoch of " : " epochs of ")
-                + Units.count(plan.roundsPerEpoch()) + " rounds with " + plan.shards() + (plan.shards() == 1 ? " replica" : " replicas"));
-        display = Display.of(console, firstRound, plan.rounds());
+                + Units.count(plan.windowsPerEpoch()) + " windows with " + plan.shards() + (plan.shards() == 1 ? " replica" : " replicas"));
+        before = tokens;
+        display = Display.of(console, firstRound, plan.rounds(), tokens, plan.epochs() * plan.targets());
     }
 
     @Override public void round(Round round) {
@@ -44,7 +46,7 @@ class Report implements Progress, AutoCloseable {
         tokens += round.tokens();
         seconds += round.seconds();
         learningRate = round.learningRate();
-        display.step(round.number() + 1, "epoch " + round.epoch() + "/" + plan.epochs() + "  loss " + Units.decimals(recentLoss / weight, 3) + "  "
+        display.step(round.number() + 1, Math.round(before + tokens), "epoch " + round.epoch() + "/" + plan.epochs() + "  loss " + Units.decimals(recentLoss / weight, 3) + "  "
                 + Units.count(recentTokens / recentSeconds) + " tokens/s  lr " + Units.significant(round.learningRate()));
     }
 

@@ -37,12 +37,12 @@ public final class Rondo {
     }
 
     static int run(String[] args, SparkConf conf, Console console) {
-        boolean debug = Stream.of(args).anyMatch(argument -> argument.matches("--debug(=true)?"));      // until the line is parsed
+        boolean debug = Stream.of(args).skip(1).anyMatch(argument -> argument.matches("--debug(=true)?"));      // until the line is parsed
         try {
             Command command = Command.parse(args, console.width());
             debug = command.options().getOrDefault(Setting.DEBUG.key(), conf.get(Setting.DEBUG.sparkKey(), "false")).equals("true");
             if (command.help() != null) console.out().print(command.help());
-            else if (command.bench() != null) command.bench().run(console);
+            else if (command.bench() != null) bench(command.bench(), conf, console);
             else execute(command, conf, console);
             return DONE;
         } catch (Throwable e) {
@@ -50,11 +50,15 @@ public final class Rondo {
         }
     }
 
+    private static void bench(Bench.Work work, SparkConf conf, Console console) {
+        entries(conf).keySet().stream().filter(key -> key.startsWith(Settings.PREFIX)).sorted()
+                .forEach(key -> console.err().println(key + " is given, but has no effect with bench, which reads no settings"));
+        work.run(console);
+    }
+
     private static void execute(Command command, SparkConf conf, Console console) throws Exception {
         Job job = command.job();
-        Settings settings = Settings.of(entries(conf), command.options());
-        for (Map.Entry<Setting<?>, String> own : job.defaults().entrySet())
-            if (!settings.has(own.getKey())) settings = settings.with(own.getKey(), own.getValue());
+        Settings settings = Settings.of(entries(conf), command.options()).over(job.defaults());
         for (Setting<?> needed : job.settings()) if (needed.fallback() == null) settings.get(needed);
         job.work().run(settings, conf, console);
     }

@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -29,8 +31,18 @@ import org.rondo.kernels.UnrolledNetwork.Dropout;
 /** Where gradients vanish, where they explode and where they stay, as a table and a page with charts: of given models, or of
  *  networks of every kind, before and after a short training. Runs in the driver. */
 final class ShowGradientFlow {
-    static final Map<Setting<?>, String> DEFAULTS = Job.defaults(Setting.MODEL, "", Setting.INPUT, "", Setting.OUTPUT, "gradient-flow",
+    static final Map<Setting<?>, String> DEFAULTS = Job.table(Setting.MODEL, "", Setting.INPUT, "", Setting.OUTPUT, "gradient-flow",
             Setting.LAYERS, 2, Setting.HIDDEN, 32, Setting.EMBEDDING, 16, Setting.BATCH, 16, Setting.EPOCHS, 1, Setting.LEARNING_RATE, 0.01);
+    static final Map<Setting<?>, String> DOCS = Job.table(Setting.MODEL, "directories of trained models, with commas between; none: networks of every kind are trained",
+            Setting.INPUT, Setting.INPUT.doc() + "; without --model, none: a task of its own", Setting.OUTPUT, "folder on this machine to write page, picture and table to",
+            Setting.OVERWRITE, "replace page, picture and table in that folder", Setting.LAYERS, "of the deep networks; 1: there are none",
+            Setting.BATCH, "sequences read side by side", Setting.SEQ_LEN, "steps of a sequence: how far back a gradient is followed, and where training cuts it off",
+            Setting.EPOCHS, "passes over the windows to train on", Setting.LEARNING_RATE, "step size at the start; it falls to 0 along a cosine",
+            Setting.KERNEL, "what measures (reference, in double precision, unless one is named), and what trains: " + Setting.KERNEL.doc());
+    /** Of given models: what they are, and how they were trained, is theirs. */
+    private static final List<Setting<?>> OF_THE_COMPARISON = List.of(Setting.UNIT, Setting.MIN_COUNT, Setting.MAX_VOCABULARY, Setting.LAYERS, Setting.HIDDEN,
+            Setting.EMBEDDING, Setting.EPOCHS, Setting.LEARNING_RATE, Setting.SEED);
+    private static final List<Setting<?>> OF_A_TEXT = List.of(Setting.UNIT, Setting.MIN_COUNT, Setting.MAX_VOCABULARY);
     private static final String TSV = "gradient-flow.tsv", SVG = "gradient-flow.svg", HTML = "gradient-flow.html";
     /** Windows: enough for an LSTM of the default size to learn what it is to recall, and for an even mean. */
     private static final int TRAINING = 1500, MEASURED = 4;
@@ -48,6 +60,9 @@ final class ShowGradientFlow {
      *  @param trained whether these are trained weights, or initial ones */
     record Measured(String model, String label, int colour, boolean trained, GradientFlow flow) { }
 
+    /** A given model, and what it is to read. */
+    private record Given(String directory, Model model, Reading reading) { }
+
     private final Settings settings;
     private final SparkConf conf;
     private final Console console;
@@ -59,14 +74,20 @@ final class ShowGradientFlow {
     }
 
     static void run(Settings settings, SparkConf conf, Console console) throws IOException {
-        Path folder = folder(settings);
+        boolean compares = settings.get(Setting.MODEL).isEmpty();
+        Map<Setting<?>, String> useless = new LinkedHashMap<>();
+        if (!compares) for (Setting<?> setting : OF_THE_COMPARISON) useless.put(setting, "with --model");
+        else if (settings.get(Setting.INPUT).isEmpty()) for (Setting<?> setting : OF_A_TEXT) useless.put(setting, "without --input");
+        Train.warn(settings, useless, console);
         ShowGradientFlow job = new ShowGradientFlow(settings, conf, console);
-        FlowPage page = settings.get(Setting.MODEL).isEmpty() ? job.compare() : job.measureModels();
+        Supplier<FlowPage> work = compares ? job.comparison() : job.models();
+        Path folder = folder(settings);
+        FlowPage page = work.get();
         Files.writeString(folder.resolve(TSV), page.tsv());
         Files.writeString(folder.resolve(SVG), page.svg());
         Files.writeString(folder.resolve(HTML), page.html());
         console.out().print(page.table());
-        console.out().println("page=" + folder.resolve(HTML) + " curves=" + page.curves());
+        console.out().println("page=" + Train.shell(folder.resolve(HTML).toString()) + " curves=" + page.curves());
     }
 
     /** The one to write to, made, and found fit before anything is computed. */
@@ -82,20 +103,27 @@ final class ShowGradientFlow {
         }
     }
 
-    /** Every kind of network, as it is made and after training. */
-    private FlowPage compare() {
-        Reading reading;
-        if (settings.get(Setting.INPUT).isEmpty()) reading = Reading.recall(settings, TRAINING, MEASURED);
-        else try (JavaSparkContext sc = Rondo.spark("gradient-flow", settings, conf)) {
-            reading = Reading.text(sc, settings, null, TRAINING, MEASURED);
+    /** Reads; what is returned computes. */
+    private Supplier<FlowPage> comparison() {
+        if (settings.get(Setting.INPUT).isEmpty()) {
+            Reading recall = Reading.recall(settings, TRAINING, MEASURED);
+            return () -> compare(recall);
         }
+        try (JavaSparkContext sc = Rondo.spark("gradient-flow", settings, conf)) {
+            Reading text = Reading.text(sc, settings, null, TRAINING, MEASURED);
+            return () -> compare(text);
+        }
+    }
+
+    /** Every kind of network, as it is made and after training. */
+    private FlowPage compare(Reading reading) {
         List<Measured> measured = new ArrayList<>();
         for (Kind kind : kinds(settings.get(Setting.LAYERS))) {
             Network network = new Network(reading.vocab(), settings.get(Setting.EMBEDDING), kind.cell, settings.get(Setting.HIDDEN), kind.layers, false,
                     new Head(true, true, reading.vocab()), false);
             float[] initial = initial(network, kind);
             measured.add(new Measured(kind.name, kind.label, kind.colour, false, measure(network, initial, new float[0], reading)));
-            Replica.Result trained = train(kind.label, network, initial, reading);
+            Replica.Result trained = train(kind.name, network, initial, reading);
             if (trained.diverged < 0)
                 measured.add(new Measured(kind.name, kind.label, kind.colour, true, measure(network, trained.vectors[0], trained.state, reading)));
         }
@@ -128,7 +156,7 @@ final class ShowGradientFlow {
 
     /** One replica on one shard, without Spark. The learning rate falls to 0 along a cosine.
      *  @return of the last stretch, or of the one that diverged */
-    private Replica.Result train(String label, Network network, float[] initial, Reading reading) {
+    private Replica.Result train(String name, Network network, float[] initial, Reading reading) {
         Optimizer adam = new Optimizer("adam", 1);
         int epochs = settings.get(Setting.EPOCHS), windows = reading.training();
         long seed = settings.get(Setting.SEED);
@@ -142,26 +170,35 @@ final class ShowGradientFlow {
                     last = replica.train(last.vectors, last.state, reading.shard(), stretch);
                 }
         }
-        console.err().println(label + (network.layers() == 1 ? "" : ", " + network.layers() + " layers") + ": " + (last.diverged < 0
-                ? "trained to " + Units.decimals(last.loss / last.tokens, 3) + " nats per token"
+        console.err().println(name + ": " + (last.diverged < 0
+                ? "trained to " + Units.decimals(last.loss / last.tokens, 3) + " nats per token, over all steps"
                 : "training diverged in window " + last.diverged + ", so that there is no curve after training"));
         return last;
     }
 
-    private FlowPage measureModels() {
+    /** Reads; what is returned computes. */
+    private Supplier<FlowPage> models() {
         if (settings.get(Setting.INPUT).isEmpty())
             throw new BadInput("input is missing, expected a text for the model to read; set --input to text like that which the model was trained on");
         List<String> directories = Stream.of(settings.get(Setting.MODEL).split(",")).map(String::strip).distinct().toList();
-        boolean told = directories.stream().map(ShowGradientFlow::name).distinct().count() == directories.size();
-        List<Measured> measured = new ArrayList<>();
+        List<Given> models = new ArrayList<>();
         try (JavaSparkContext sc = Rondo.spark("gradient-flow", settings, conf)) {
             for (String directory : directories) {
                 Model model = Generate.model(settings.with(Setting.MODEL, directory), sc.hadoopConfiguration());
-                Reading reading = Reading.text(sc, settings, model.vocabulary(), 0, MEASURED);
-                console.err().println("measuring " + directory + " on " + reading.measured() * settings.get(Setting.BATCH) + " sequences");
-                measured.add(new Measured(directory.replaceAll("\\s", "_"), told ? name(directory) : directory, measured.size(), true,
-                        measure(model.network(), model.parameters(), new float[0], reading)));
+                models.add(new Given(directory, model, Reading.text(sc, settings, model.vocabulary(), 0, MEASURED)));
             }
+        }
+        return () -> measure(models);
+    }
+
+    private FlowPage measure(List<Given> models) {
+        boolean told = models.stream().map(given -> name(given.directory)).distinct().count() == models.size();
+        List<Measured> measured = new ArrayList<>();
+        for (Given given : models) {
+            console.err().println("measuring " + given.directory + " on " + given.reading.measured() * settings.get(Setting.BATCH) + " sequences");
+            Evaluate.warn(given.reading.unknown(), "E_T is", console);
+            measured.add(new Measured(given.directory.replaceAll("\\s", "_"), told ? name(given.directory) : given.directory, measured.size(), true,
+                    measure(given.model.network(), given.model.parameters(), new float[0], given.reading)));
         }
         return new FlowPage(measured, "The models read " + settings.get(Setting.INPUT) + ", in at most " + MEASURED * settings.get(Setting.BATCH) + " sequences of "
                 + settings.get(Setting.SEQ_LEN) + " steps.");

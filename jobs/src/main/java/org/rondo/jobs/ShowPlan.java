@@ -8,6 +8,7 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.corpus.Corpus;
+import org.rondo.driver.rounds.OuterOptimizer;
 import org.rondo.driver.rounds.Plan;
 
 /** What training will do and need: its {@link Plan}, for people. The text is read and counted; nothing is trained. */
@@ -36,18 +37,30 @@ final class ShowPlan {
         rows.put("shards", plan.shards() + ", each of " + plan.batch() + " streams of " + Units.count((double) plan.targets() / plan.shards() / plan.batch()) + " tokens");
         rows.put("windows", Units.count(plan.windowsPerEpoch()) + " per shard and epoch, each " + plan.seqLen() + " steps of " + plan.batch() + " streams = "
                 + Units.count((double) plan.seqLen() * plan.batch()) + " tokens");
-        rows.put("rounds", Units.count(plan.roundsPerEpoch()) + " per epoch, " + Units.count(plan.rounds()) + " in " + plan.epochs() + " epochs; "
-                + (plan.averagesGradients() ? "gradients are averaged every window" : "parameters are averaged every " + plan.windowsPerRound() + " windows")
+        rows.put("rounds", Units.count(plan.roundsPerEpoch()) + " per epoch, " + (plan.rounds().isPresent() ? Units.count(plan.rounds().getAsLong()) + " in " : "")
+                + plan.epochs() + " epochs; "
+                + (plan.averagesGradients() ? "gradients are averaged every window" : "parameters are averaged every " + plan.windowsPerRound() + " windows"
+                        + firstPhase(plan.gradientsUntil()) + outer(plan.outer()))
                 + (plan.emaDecay() > 0 ? "; the weights are averaged over rounds, emaDecay " + plan.emaDecay() : ""));
         rows.put("memory per task", exact(plan.bytesPerTask()) + " outside the heap");
         rows.put("memory overhead", exact(plan.memoryOverhead(tasks)) + " for " + tasks + (tasks == 1 ? " task" : " tasks") + " at a time in an executor");
         rows.put("driver", exact(plan.driverHeap()) + " of heap, " + exact(plan.driverOverhead()) + " outside");
-        rows.put("traffic", exact(plan.bytesPerRound(executors)) + " per round with " + executors + (executors == 1 ? " executor" : " executors"));
+        rows.put("traffic", exact(plan.bytesPerRound(executors, tasks)) + " per round with " + executors + (executors == 1 ? " executor" : " executors"));
         StringBuilder table = new StringBuilder();
         rows.forEach((name, value) -> table.append(String.format(Locale.ROOT, "%-16s %s%n", name, value)));
         return table + String.format(Locale.ROOT, "%non a cluster, give driver and executors room for it:%n  --driver-memory %dm%n"
                 + "  --conf spark.driver.memoryOverhead=%dm%n  --conf spark.executor.memoryOverhead=%dm%n",
                 mebibytes(plan.driverHeap()), mebibytes(plan.driverOverhead()), mebibytes(plan.memoryOverhead(tasks)));
+    }
+
+    private static String firstPhase(int until) {
+        if (until == 0) return "";
+        return ", after gradients every window " + (until == Setting.UNTIL_DECAY ? "until the learning rate decays" : "for " + until + (until == 1 ? " epoch" : " epochs"));
+    }
+
+    private static String outer(OuterOptimizer outer) {
+        return outer.momentum() == 0 && outer.learningRate() == 1 ? "" : "; outer optimiser with momentum " + Units.significant(outer.momentum()) + ", learning rate "
+                + Units.significant(outer.learningRate());
     }
 
     /** Rounded up. */

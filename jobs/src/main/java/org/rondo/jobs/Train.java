@@ -28,17 +28,26 @@ final class Train {
         }
     }
 
-    /** Says which of the given settings the others make useless. */
+    /** Says which of the given settings the others make useless for training. */
     static void warn(Settings settings, Console console) {
-        Map<Setting<?>, String> without = new LinkedHashMap<>();
+        Map<Setting<?>, String> useless = new LinkedHashMap<>();
         if (!settings.get(Setting.AVERAGING).equals("parameters"))
-            without.put(Setting.WINDOWS_PER_ROUND, "--averaging parameters: gradients are averaged every window");
+            useless.put(Setting.WINDOWS_PER_ROUND, "without --averaging parameters: gradients are averaged every window");
+        String cell = settings.get(Setting.CELL);
+        if (cell.equals("rnn") || cell.equals("relu"))
+            for (Setting<?> setting : List.of(Setting.CANDIDATE_ACTIVATION, Setting.FORGET_BIAS)) useless.put(setting, "without --cell lstm or peephole");
+        if (settings.get(Setting.DROPOUT) == 0) useless.put(Setting.DROPOUT_MASK, "without --dropout above 0");
         String decay = settings.get(Setting.DECAY);
-        if (!decay.equals("epoch")) without.put(Setting.DECAY_EVERY, "--decay epoch");
+        if (!decay.equals("epoch")) useless.put(Setting.DECAY_EVERY, "without --decay epoch");
         if (!decay.equals("epoch") && !decay.equals("plateau"))
-            for (Setting<?> setting : List.of(Setting.DECAY_FACTOR, Setting.DECAY_AFTER)) without.put(setting, "--decay epoch or plateau");
-        without.forEach((setting, needed) -> {
-            if (settings.has(setting)) console.err().println(setting.key() + " is given, but has no effect without " + needed);
+            for (Setting<?> setting : List.of(Setting.DECAY_FACTOR, Setting.DECAY_AFTER)) useless.put(setting, "without --decay epoch or plateau");
+        warn(settings, useless, console);
+    }
+
+    /** @param useless and why: "without --decay epoch" */
+    static void warn(Settings settings, Map<Setting<?>, String> useless, Console console) {
+        useless.forEach((setting, why) -> {
+            if (settings.has(setting)) console.err().println(setting.key() + " is given, but has no effect " + why);
         });
     }
 

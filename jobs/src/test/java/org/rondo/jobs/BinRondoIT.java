@@ -127,6 +127,13 @@ class BinRondoIT {
         assertEquals("org.apache.spark.deploy.SparkSubmit", result.lines().get(1), result.out() + result.err());
     }
 
+    @Test void aBenchSaysThatItHasNoMaster() throws Exception {
+        Result bench = rondo(dryRun("/s"), "bench", "kernels", "--master", "yarn");
+        assertEquals(0, bench.code(), bench.err());
+        assertEquals(List.of("rondo: the master yarn is given, but has no effect with bench, which starts no Spark"), bench.err().lines().toList());
+        assertEquals("", rondo(dryRun("/s"), "bench", "kernels").err());
+    }
+
     @Test void whatIsMissingIsSaid() throws Exception {
         Result java = rondo(Map.of("JAVA_HOME", "/nowhere"), "plan");
         assertEquals(2, java.code());

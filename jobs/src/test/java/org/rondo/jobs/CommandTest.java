@@ -14,6 +14,7 @@ import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -56,9 +57,15 @@ class CommandTest {
             bnech                     | the nearest is bench
             bench                     | no bench given, expected one of kernels, rounds; see rondo bench --help
             bench kernles             | unknown bench kernles; the nearest is kernels
-            bench --isa avx2          | unknown option --isa before the bench
+            bench --isa avx2          | option --isa stands before the bench, expected after it; see rondo bench --help
+            --hidden 3 train          | option --hidden stands before the job, expected after it; see rondo --help
+            nosuch                    | unknown job nosuch, expected one of train, evaluate, generate
+            help nosuch               | unknown job nosuch, expected one of train, evaluate, generate
+            help trian                | unknown job trian; the nearest is train
+            help bench nosuch         | unknown bench nosuch, expected one of kernels
+            bench kernels --hidden 3  | unknown option --hidden of kernels; see rondo bench kernels --help
+            train --bidirectional     | unknown option --bidirectional of train; see rondo train --help
             bench kernels --iso avx2  | the nearest is --isa (rondo bench kernels --help
-            bench kernels --seconds x | see rondo bench kernels --help
             bench kernels --seconds 1 --seconds 2 | --seconds""")
     void whatCannotBeReadIsNamed(String line, String expected) {
         String message = assertThrows(BadInput.class, () -> parse(line.split(" "))).getMessage();
@@ -81,13 +88,37 @@ class CommandTest {
         assertEquals(parse("--help").help(), parse("help").help());
         assertEquals(parse("train", "--help").help(), parse("help", "train").help());
         assertEquals(parse("bench", "kernels", "--help").help(), parse("help", "bench", "kernels").help());
+        assertEquals(parse("--help").help(), parse("--help", "train").help(), "nothing is trained");
+    }
+
+    @Test void helpOfAJobSaysWhatASettingIsThere() {
+        String help = parse("gradient-flow", "--help").help().replaceAll("\\s+", " ");
+        for (String doc : List.of("folder on this machine to write page, picture and table to", "directories of trained models, with commas between",
+                "of the deep networks", "sequences read side by side")) assertTrue(help.contains(doc), doc + " in " + help);
+        assertFalse(help.contains("directory to write the model to"), help);
+        for (Job job : Job.ALL) assertTrue(job.settings().containsAll(job.docs().keySet()), job.name());
+    }
+
+    @Test void aDefaultOfAJobIsNotGiven() {
+        Settings settings = Settings.of(Map.of("hidden", "3")).over(Map.of(Setting.HIDDEN, "4", Setting.LAYERS, "5"));
+        assertEquals(List.of(3, 5), List.of(settings.get(Setting.HIDDEN), settings.get(Setting.LAYERS)));
+        assertEquals(List.of(true, false), List.of(settings.has(Setting.HIDDEN), settings.has(Setting.LAYERS)));
+        assertEquals("5", settings.with(Setting.SEED, 2).all().get("layers"));
+    }
+
+    @Test void anUnknownKeyNamesTheNearestIfOneIsNear() {
+        String near = assertThrows(BadInput.class, () -> Settings.of(Map.of("hiden", "3"))).getMessage();
+        assertEquals("unknown setting spark.rondo.hiden; the nearest is spark.rondo.hidden", near);
+        String far = assertThrows(BadInput.class, () -> Settings.of(Map.of("gpus", "3"))).getMessage();
+        assertEquals("unknown setting spark.rondo.gpus; conf/reference.conf has all, and rondo JOB --help those of a job", far);
     }
 
     @Test void helpOfABenchIsItsOwn() {
         assertTrue(parse("--help").help().contains(" bench "));
         assertTrue(parse("bench", "--help").help().contains(" kernels "));
         String help = parse("bench", "kernels", "--help").help();
-        for (String option : List.of("--shapes=S1,... ", "--seconds=X ", "(default: 5)", "--isa=avx512,... ", "--scoring", "--debug")) assertTrue(help.contains(option), option + " in " + help);
+        for (String option : List.of("--shapes=S1,... ", "--seconds=X ", "(default: 5)", "--isa=avx512,... ", "--scoring", "--debug"))
+            assertTrue(help.contains(option), option + " in " + help);
     }
 
     @Test void aBenchIsNoJobAndHasNoSettings() {

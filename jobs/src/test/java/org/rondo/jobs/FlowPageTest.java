@@ -54,9 +54,27 @@ class FlowPageTest {
         for (String loads : List.of("http:", "https:", "<script", "<link", "@import", "src=")) assertFalse(page.contains(loads), loads);
     }
 
-    @Test void thePictureIsTheOneOfThePage() throws Exception {
-        assertEquals("svg", ChartTest.parse(PAGE.svg()).getDocumentElement().getTagName());
-        assertTrue(PAGE.html().contains(PAGE.svg()));
+    private static List<String> curves(Document document) {
+        return ChartTest.elements(document, "polyline").stream().map(line -> line.getAttribute("points")).toList();
+    }
+
+    /** Of 560 units each, and not beside each other where the page has no room for two. */
+    @Test void thePageHasThePicturesChartsOneByOne() throws Exception {
+        Document picture = ChartTest.parse(PAGE.svg()), page = ChartTest.parse(PAGE.html());
+        assertEquals("svg", picture.getDocumentElement().getTagName());
+        assertEquals(curves(picture), curves(page));
+        assertEquals(List.of("0 0 1120 788"), viewBoxes(picture));
+        assertEquals(List.of("0 0 560 394", "0 0 560 394", "0 0 560 394"), viewBoxes(page));
+        assertEquals(1, ChartTest.elements(picture, "style").size(), "a picture has its style");
+    }
+
+    private static List<String> viewBoxes(Document document) {
+        return ChartTest.elements(document, "svg").stream().map(svg -> svg.getAttribute("viewBox")).toList();
+    }
+
+    @Test void theCaptionSaysWhereLinesEnd() throws Exception {
+        String caption = ChartTest.elements(ChartTest.parse(PAGE.html()), "figcaption").get(0).getTextContent();
+        assertTrue(caption.endsWith(" Lines are cut off at 10\u221212 and 106; all values are in gradient-flow.tsv."), caption);
     }
 
     @Test void theTableHasEveryStepOfEveryLayer() {

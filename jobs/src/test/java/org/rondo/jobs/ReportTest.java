@@ -5,6 +5,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.rondo.driver.Settings;
 import org.rondo.driver.rounds.Plan;
@@ -25,10 +26,10 @@ class ReportTest {
     }
 
     @Test void withoutATerminalALineComesEveryFewSeconds() {
-        try (Display display = new Display.Lines(err, 100, () -> now)) {
+        try (Display display = new Display.Lines(err, OptionalLong.of(100), 0, 3000, () -> now)) {
             for (int done = 1; done <= 20; done++) {
                 now += SECOND;
-                display.step(done, "loss " + done);
+                display.step(done, 30 * done, "loss " + done);
             }
         }
         assertEquals(List.of("round 5/100 (5 %)  loss 5  1m 35s left", "round 10/100 (10 %)  loss 10  1m 30s left",
@@ -36,13 +37,26 @@ class ReportTest {
     }
 
     @Test void timeLeftCountsOnlyTheRoundsOfThisRun() {
-        try (Display display = new Display.Lines(err, 100, () -> now)) {
+        try (Display display = new Display.Lines(err, OptionalLong.of(100), 2700, 3000, () -> now)) {
             for (int done = 91; done <= 95; done++) {
                 now += SECOND;
-                display.step(done, "resumed");
+                display.step(done, 30 * done, "resumed");
             }
         }
         assertEquals(List.of("round 95/100 (95 %)  resumed  5s left"), lines());
+    }
+
+    /** Ten rounds of one window, then rounds of ten: a second a window, and 200 windows. How many rounds is not known. */
+    @Test void timeLeftIsFromTokensWhereRoundsDiffer() {
+        try (Display display = new Display.Lines(err, OptionalLong.empty(), 0, 2000, () -> now)) {
+            for (int done = 1; done <= 12; done++) {
+                int windows = done <= 10 ? done : 10 + 10 * (done - 10);
+                now = windows * SECOND;
+                display.step(done, 10 * windows, "loss");
+            }
+        }
+        assertEquals(List.of("round 5 (2 %)  loss  3m 15s left", "round 10 (5 %)  loss  3m 10s left", "round 11 (10 %)  loss  3m 00s left",
+                "round 12 (15 %)  loss  2m 50s left"), lines());
     }
 
     @Test void withoutATerminalNothingMovesTheCursor() {
@@ -59,12 +73,12 @@ class ReportTest {
 
     @Test void theFiguresFitIntoEightyColumns() {
         String usual = "epoch 1/10  loss 1.234  72,667 tokens/s  lr 0.002  1m 35s left", long0 = "epoch 10/10  loss 1.234  1,072,667 tokens/s  lr 0.000405  1h 35m left";
-        assertEquals("round 123/1230  " + usual, Display.Bar.render(123, 1230, usual, 79));
-        assertEquals("round 12345/123456 epoch 10/10 loss 1.234 1,072,667 tokens/s lr 0.000405 1h 35m", Display.Bar.render(12345, 123456, long0, 79));
-        assertEquals("round 123/1230 [=         ]  " + usual, Display.Bar.render(123, 1230, usual, 14 + 2 + 10 + 3 + usual.length()));
+        assertEquals("round 123/1230  " + usual, Display.Bar.render("round 123/1230", 0.1, usual, 79));
+        assertEquals("round 12345/123456 epoch 10/10 loss 1.234 1,072,667 tokens/s lr 0.000405 1h 35m", Display.Bar.render("round 12345/123456", 0.1, long0, 79));
+        assertEquals("round 123/1230 [=         ]  " + usual, Display.Bar.render("round 123/1230", 0.1, usual, 14 + 2 + 10 + 3 + usual.length()));
         for (int width = 79; width < 200; width++)
             for (long done : new long[] {0, 1, 61728, 99999}) {
-                String drawn = Display.Bar.render(done, 123456, long0, width);
+                String drawn = Display.Bar.render("round " + done + "/123456", done / 123456.0, long0, width);
                 assertTrue(drawn.length() <= width && drawn.contains("lr 0.000405") && drawn.contains("1h 35m"), drawn);
             }
     }
@@ -77,7 +91,7 @@ class ReportTest {
 
     @Test void nothingHeldOutIsNotShownAsANumber() {
         Report report = new Report(new Console(err, err, 0), "word");
-        report.begin(plan(), 0);
+        report.begin(plan(), 0, 0);
         report.round(new Progress.Round(0, 1, 1.0, 1.0, 0.1, 100, 0.1));
         report.epoch(1, 1.0, Double.NaN, null);
         report.close();
@@ -88,7 +102,7 @@ class ReportTest {
     /** Of 5 tokens a uniform guess has log 5 = 1.6094. */
     @Test void aLossFarAboveAGuessNamesTheLearningRate() {
         Report report = new Report(new Console(err, err, 0), "character");
-        report.begin(plan(), 0);
+        report.begin(plan(), 0, 0);
         report.round(new Progress.Round(9, 1, 3.2, 1.0, 0.1, 100, 0.1));
         report.epoch(1, 3.2, 1.0, null);
         assertFalse(lines().stream().anyMatch(line -> line.contains("diverges")), lines().toString());
@@ -102,7 +116,7 @@ class ReportTest {
     @Test void theSummarySaysThatTheModelIsAnAverage() {
         assertFalse(train(new Console(err, err, 0)).summary("m").contains("averaged"));
         Report report = new Report(new Console(err, err, 0), "character");
-        report.begin(Plan.of(Settings.of(Map.of("emaDecay", "0.99", "batch", "1", "seqLen", "10", "hidden", "3")), 5, 101), 0);
+        report.begin(Plan.of(Settings.of(Map.of("emaDecay", "0.99", "batch", "1", "seqLen", "10", "hidden", "3")), 5, 101), 0, 0);
         report.close();
         assertTrue(report.summary("m").contains(" parameters, averaged over rounds with emaDecay 0.99)"), report.summary("m"));
     }
@@ -110,7 +124,7 @@ class ReportTest {
     /** The trainer tells the checkpoint's epoch again, before the first round. */
     @Test void anEpochThatACheckpointTellsIsNotTrainedAgain() {
         Report report = new Report(new Console(err, err, 0), "character");
-        report.begin(plan(), 10);
+        report.begin(plan(), 10, 100);
         report.epoch(1, 1.0, 0.5, null);
         report.close();
         String summary = report.summary("m");
@@ -125,7 +139,7 @@ class ReportTest {
 
     private Report train(Console console) {
         Report report = new Report(console, "character");
-        report.begin(plan(), 0);
+        report.begin(plan(), 0, 0);
         for (int epoch = 1; epoch <= 2; epoch++) {
             for (int round = 10 * epoch - 10; round < 10 * epoch; round++) report.round(new Progress.Round(round, epoch, 1.0, 1.0, 0.1, 10, 0.01));
             report.epoch(epoch, 1.0, epoch == 1 ? 0.5 : Math.log(2), null);

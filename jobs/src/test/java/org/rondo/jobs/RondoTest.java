@@ -49,10 +49,15 @@ class RondoTest {
     }
 
     private int run(String line) {
+        return run(Map.of(), line.split(" +"));
+    }
+
+    private int run(Map<String, String> given, String... words) {
         out.reset();
         err.reset();
         SparkConf conf = new SparkConf(false).setMaster("local[2]").set("spark.ui.enabled", "false").set("spark.driver.host", "localhost");
-        return Rondo.run(line.replace("DIR", folder.toString()).split(" +"), conf, new Console(print(out), print(err), 0));
+        given.forEach(conf::set);
+        return Rondo.run(Stream.of(words).map(word -> word.replace("DIR", folder.toString())).toArray(String[]::new), conf, new Console(print(out), print(err), 0));
     }
 
     private static PrintStream print(ByteArrayOutputStream bytes) {
@@ -78,10 +83,12 @@ class RondoTest {
                 arguments(train + "DIR/text --validation DIR/nowhere", "nowhere"),
                 arguments(train + "DIR/text --validation 1.5", "1.5"),
                 arguments(train + "DIR/text --hiden 3", "--hidden"),
-                arguments(train + "DIR/text --dropout 1", "dropout"),
+                arguments(train + "DIR/text --dropout 1", "; set --dropout (spark.rondo.dropout)"),
+                arguments(train + "DIR/text --momentum 0.9", "; set --momentum 0 (spark.rondo.momentum), or --optimizer sgd (spark.rondo.optimizer)"),
+                arguments(train + "DIR/text --tied", "tied needs embedding equal to hidden, but embedding is 4 and hidden 8; set --embedding 8 (spark.rondo.embedding)"),
                 arguments("train --input DIR/text --output DIR/full", "--overwrite"),
                 arguments("train --input DIR/text --output DIR/file", "file"),
-                arguments("train --input DIR/text", "--output"),
+                arguments("train --input DIR/text", "; set --output (spark.rondo.output)"),
                 arguments("evaluate --input DIR/text --model DIR/nowhere", "nowhere"),
                 arguments("generate --model DIR/full", "full"),
                 arguments("generate --model DIR/file", "which is a file"),
@@ -93,11 +100,15 @@ class RondoTest {
                 arguments("bench kernels --shapes S1,S7", "shapes has 'S7', expected some of S1, S2, S3, S4, S5, S6; set --shapes"),
                 arguments("bench kernels --shapes S1 --scoring", "shapes has 'S1', expected some of S2, S3, S4; set --shapes"),
                 arguments("bench kernels --isa mmx", "portable, all; set --isa"),
-                arguments("bench kernels --seconds 0", "seconds is 0.0, expected"),
-                arguments("bench kernels --seconds NaN", "seconds is NaN, expected"),
+                arguments("bench kernels --seconds 0", "seconds is '0', expected a number from 0.001 to 3600; set --seconds"),
+                arguments("bench kernels --seconds NaN", "seconds is 'NaN', expected"),
+                arguments("bench kernels --seconds abc", "seconds is 'abc', expected a number from 0.001 to 3600; set --seconds"),
                 arguments("gradient-flow --output hdfs://host/flow", "hdfs://host/flow"),
                 arguments("gradient-flow --output DIR/file", "DIR/file"),
+                arguments("gradient-flow --output DIR/file --input DIR/nowhere", "nowhere"),
+                arguments("gradient-flow --output DIR/file --model DIR/nowhere --input DIR/text", "nowhere"),
                 arguments("gradient-flow --output DIR/flow-of-bad-input --seqLen 11", "seqLen is 11"),
+                arguments("gradient-flow --output DIR/flow-of-bad-input --batch 65536 --seqLen 65536", "batch 65536 x 1504 windows x seqLen 65536 are"),
                 arguments("gradient-flow --output DIR/flow-of-bad-input --model DIR/nowhere", "input is missing"),
                 arguments("gradient-flow --output DIR/flow-of-bad-input --input DIR/text --model DIR/nowhere", "nowhere"),
                 arguments("gradient-flow --output DIR/flow-of-bad-input --input DIR/short", "expected at least 3201"));
@@ -113,7 +124,8 @@ class RondoTest {
         assertEquals("", out());
         assertEquals("mine", Files.readString(folder.resolve("full/letter")));
         assertEquals("mine", Files.readString(folder.resolve("file")));
-        assertFalse(Files.exists(folder.resolve("model-of-bad-input")), "an empty directory is left");
+        for (String output : List.of("model-of-bad-input", "flow-of-bad-input"))
+            assertFalse(Files.exists(folder.resolve(output)), "an empty directory is left: " + output);
     }
 
     @ParameterizedTest
@@ -139,6 +151,22 @@ class RondoTest {
         assertTrue(out().lines().skip(1).toList().get(0).startsWith("S6\t" + NativeLibrary.instructionSets().get(0)), out());
         run("bench kernels --shapes S6 --seconds 0.001 --isa portable");
         assertTrue(out().lines().skip(1).toList().get(0).startsWith("S6\tportable"), out());
+    }
+
+    @Test void shapesAndInstructionSetsMayHaveBlanksAndAnyCase() {
+        assertEquals(Rondo.DONE, run(Map.of(), "bench", "kernels", "--shapes", "s6, S4 ", "--isa", " PORTABLE", "--seconds", " 0.001"), err());
+        assertEquals(List.of("S6 portable", "S4 portable"), out().lines().skip(1).map(line -> line.split("\t")).map(columns -> columns[0] + " " + columns[1]).toList());
+    }
+
+    @Test void aBenchSaysThatItReadsNoSettings() {
+        assertEquals(Rondo.DONE, run(Map.of("spark.rondo.hidden", "3", "spark.rondo.nosuch", "4"), "bench", "kernels", "--shapes", "S6", "--seconds", "0.001"));
+        assertEquals(List.of("spark.rondo.hidden is given, but has no effect with bench, which reads no settings",
+                "spark.rondo.nosuch is given, but has no effect with bench, which reads no settings"), err().lines().sorted().toList());
+    }
+
+    @Test void debugBeforeTheJobIsOnePlainLine() {
+        assertEquals(Rondo.BAD_INPUT, run("--debug train --input DIR/text"));
+        assertEquals(List.of("rondo: option --debug stands before the job, expected after it; see rondo --help"), err().lines().toList());
     }
 
     @Test void scoringIsALineOfTheSameForm() {
@@ -176,6 +204,10 @@ class RondoTest {
         assertEquals(1 + 20 * 12, Files.readAllLines(folder.resolve("flow/gradient-flow.tsv")).size());
         String page = Files.readString(folder.resolve("flow/gradient-flow.html"));
         assertTrue(page.contains("Training: 33 windows") && page.contains("Measured on 6 sequences"), page);
+        List<String> told = err().lines().filter(note -> note.contains(": trained to ")).toList();
+        assertEquals(said.subList(1, said.size() - 1).stream().filter(row -> row.contains(" trained ")).map(row -> row.split("[ /]+")[0]).distinct().toList(),
+                told.stream().map(note -> note.split(":")[0]).toList(), "one name for one network");
+        for (String note : told) assertTrue(note.endsWith(" nats per token, over all steps"), note);
 
         assertEquals(Rondo.BAD_INPUT, run(line), "nothing is overwritten unasked");
         assertTrue(err().contains("gradient-flow.tsv") && err().contains("--overwrite"), err());
@@ -186,9 +218,12 @@ class RondoTest {
     @Test void gradientsAreFollowedInGivenModels() throws Exception {
         assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/some/lstm" + SMALL), err());
         assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/some/rnn --cell rnn" + SMALL), err());
-        assertEquals(Rondo.DONE, run("gradient-flow --model DIR/some/lstm,DIR/some/rnn --input DIR/text --output DIR/followed --batch 2 --seqLen 12"), err());
-        assertTrue(out().endsWith(" curves=2" + System.lineSeparator()), out());
-        String page = Files.readString(folder.resolve("followed/gradient-flow.html"));
+        assertEquals(Rondo.DONE, run(Map.of(), "gradient-flow", "--model", "DIR/some/lstm,DIR/some/rnn", "--input", "DIR/text", "--output", "DIR/it's followed",
+                "--batch", "2", "--seqLen", "12", "--hidden", "100", "--epochs", "3"), err());
+        assertTrue(out().endsWith(System.lineSeparator() + "page='" + folder + "/it'\\''s followed/gradient-flow.html' curves=2" + System.lineSeparator()), out());
+        assertEquals(List.of("hidden is given, but has no effect with --model", "epochs is given, but has no effect with --model"),
+                err().lines().filter(line -> line.contains("no effect")).toList());
+        String page = Files.readString(folder.resolve("it's followed/gradient-flow.html"));
         assertTrue(page.contains(">lstm<") && page.contains(">rnn<") && !page.contains("before training"), page);
     }
 
@@ -227,6 +262,16 @@ class RondoTest {
                 "decayAfter is given, but has no effect without --decay epoch or plateau"), err().lines().toList());
         run("plan --input DIR/text --decayFactor 0.3 --decayAfter 2 --decay plateau" + SMALL);
         assertEquals("", err());
+        for (String cell : List.of("rnn", "relu")) {
+            run("plan --input DIR/text --forgetBias 1 --candidateActivation sigmoid --dropoutMask window --cell " + cell + SMALL);
+            assertEquals(List.of("candidateActivation is given, but has no effect without --cell lstm or peephole",
+                    "forgetBias is given, but has no effect without --cell lstm or peephole",
+                    "dropoutMask is given, but has no effect without --dropout above 0"), err().lines().toList());
+        }
+        run("plan --input DIR/text --forgetBias 1 --candidateActivation sigmoid --cell peephole --dropoutMask window --dropout 0.1" + SMALL);
+        assertEquals("", err());
+        run("gradient-flow --output DIR/flow-of-bad-input --seqLen 11 --unit word");
+        assertEquals("unit is given, but has no effect without --input", err().lines().findFirst().orElse(""));
     }
 
     @Test void unknownTokensAreSaidToHideSomething() throws IOException {
@@ -236,6 +281,10 @@ class RondoTest {
         assertEquals("", err());
         assertEquals(Rondo.DONE, run("evaluate --input DIR/unknown --model DIR/lower"), err());
         assertTrue(err().contains("unknown to the model") && err().contains("too small"), err());
+        assertEquals(Rondo.DONE, run("gradient-flow --input DIR/unknown --model DIR/lower --output DIR/flow-of-unknown --batch 2 --seqLen 12"), err());
+        assertTrue(err().contains("unknown to the model") && err().contains("E_T is too small"), err());
+        assertEquals(Rondo.DONE, run("gradient-flow --input DIR/text --model DIR/lower --output DIR/flow-of-known --batch 2 --seqLen 12"), err());
+        assertFalse(err().contains("unknown"), err());
     }
 
     @ParameterizedTest

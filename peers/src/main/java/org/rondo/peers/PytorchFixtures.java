@@ -9,10 +9,13 @@ import java.util.stream.IntStream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Adam;
 import org.bytedeco.pytorch.AdamOptions;
+import org.bytedeco.pytorch.AdamW;
+import org.bytedeco.pytorch.AdamWOptions;
 import org.bytedeco.pytorch.Optimizer;
 import org.bytedeco.pytorch.SGD;
 import org.bytedeco.pytorch.SGDOptions;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.rondo.peers.TorchNetwork.Architecture;
@@ -26,24 +29,26 @@ import org.rondo.peers.TorchNetwork.State;
  *  differ in length; {@code parameters/NAME} and the state before the first window, {@code initial/h} and {@code initial/c}. Of the
  *  first window: {@code loss}, the mean over its targets; {@code gradients/NAME}; the state after it, {@code final/h} and
  *  {@code final/c}. Of ten steps of SGD and of Adam, each from the same parameters, over the ten windows, gradients clipped:
- *  {@code sgd/losses}, {@code sgd/norms} (before clipping) and {@code sgd/NAME}, the parameters after the last step. The state is
+ *  {@code sgd/losses}, {@code sgd/norms} (before clipping) and {@code sgd/NAME}, the parameters after the last step. One fixture
+ *  has as much of SGD with momentum, with Nesterov's, and of AdamW, since these do not depend on the network. The state is
  *  carried from window to window and detached, except where streams differ in length: there every window starts from zero.
  *
  *  <p>PyTorch computes in double precision from floats, and what it computes is rounded to float once: the numbers are true to
  *  the last digit, whatever machine this runs on, and all of a difference is the error of whoever is compared. */
 final class PytorchFixtures {
     private static final int WINDOWS = 10, NONE = -1;
-    private static final double CLIP_NORM = 0.25, SGD_RATE = 4, ADAM_RATE = 1e-2;
+    private static final double CLIP_NORM = 0.25, MOMENTUM = 0.9, WEIGHT_DECAY = 0.5;
+    private static final List<String> TWO = List.of("sgd", "adam"), ALL = List.of("sgd", "adam", "momentum", "nesterov", "adamw");
 
-    private record Case(String name, Architecture architecture, int batch, int seqLen, boolean lengths, long seed) { }
+    private record Case(String name, Architecture architecture, int batch, int seqLen, boolean lengths, long seed, List<String> optimizers) { }
 
     private static final List<Case> CASES = List.of(
             // one unit more than the widest register has floats, and than half of it
-            new Case("lstm-1-layer", new Architecture(Cell.LSTM, 11, 6, 17, 1, false), 3, 7, false, 1),
-            new Case("lstm-2-layers", new Architecture(Cell.LSTM, 18, 5, 9, 2, false), 4, 6, false, 2),
-            new Case("rnn-tanh-2-layers", new Architecture(Cell.RNN_TANH, 11, 5, 9, 2, false), 4, 6, false, 3),
-            new Case("rnn-relu-2-layers", new Architecture(Cell.RNN_RELU, 11, 5, 9, 2, false), 4, 6, false, 4),
-            new Case("lstm-2-layers-bidirectional-lengths", new Architecture(Cell.LSTM, 9, 4, 5, 2, true), 5, 7, true, 5));
+            new Case("lstm-1-layer", new Architecture(Cell.LSTM, 11, 6, 17, 1, false), 3, 7, false, 1, TWO),
+            new Case("lstm-2-layers", new Architecture(Cell.LSTM, 18, 5, 9, 2, false), 4, 6, false, 2, TWO),
+            new Case("rnn-tanh-2-layers", new Architecture(Cell.RNN_TANH, 11, 5, 9, 2, false), 4, 6, false, 3, ALL),
+            new Case("rnn-relu-2-layers", new Architecture(Cell.RNN_RELU, 11, 5, 9, 2, false), 4, 6, false, 4, TWO),
+            new Case("lstm-2-layers-bidirectional-lengths", new Architecture(Cell.LSTM, 9, 4, 5, 2, true), 5, 7, true, 5, TWO));
 
     public static void main(String[] args) throws IOException {
         Path folder = Path.of(args.length > 0 ? args[0] : "worker-kernels/src/test/resources/pytorch");
@@ -70,8 +75,11 @@ final class PytorchFixtures {
         fixture.put("batch", c.batch);
         fixture.put("seqLen", c.seqLen);
         fixture.put("clipNorm", new float[] {(float) CLIP_NORM});
-        fixture.put("sgd/learningRate", new float[] {(float) SGD_RATE});
-        fixture.put("adam/learningRate", new float[] {(float) ADAM_RATE});
+        for (String optimizer : c.optimizers) fixture.put(optimizer + "/learningRate", new float[] {(float) learningRate(optimizer)});
+        if (c.optimizers == ALL) {
+            fixture.put("momentum", new float[] {(float) MOMENTUM});
+            fixture.put("weightDecay", new float[] {(float) WEIGHT_DECAY});
+        }
 
         int[] lengths = random.ints(WINDOWS * c.batch, 1, c.seqLen + 1).toArray();
         for (int w = 0; w < WINDOWS; w++) lengths[w * c.batch + w % c.batch] = c.seqLen;   // pad_packed_sequence pads to the longest
@@ -98,13 +106,12 @@ final class PytorchFixtures {
         fixture.put("initial/h", h, stateShape);
         if (a.cell() == Cell.LSTM) fixture.put("initial/c", cells, stateShape);
 
-        for (String optimizer : List.of("sgd", "adam")) {
+        for (String optimizer : c.optimizers) {
             TorchNetwork network = new TorchNetwork(a, ScalarType.Double, NONE);
             List<String> names = List.copyOf(network.parameters().keySet());
             for (int i = 0; i < names.size(); i++) network.set(names.get(i), parameters.get(i));
             State initial = new State(doubles(h, stateShape), a.cell() == Cell.LSTM ? doubles(cells, stateShape) : null), state = initial;
-            Optimizer steps = optimizer.equals("sgd") ? new SGD(network.parameterVector(), new SGDOptions(SGD_RATE))
-                    : new Adam(network.parameterVector(), new AdamOptions(ADAM_RATE));
+            Optimizer steps = optimizer(optimizer, network.parameterVector());
             float[] losses = new float[WINDOWS], norms = new float[WINDOWS];
             for (int w = 0; w < WINDOWS; w++) {
                 Forward forward = network.forward(ids(inputs, w * n, c.seqLen, c.batch), ids(targets, w * n, c.seqLen, c.batch),
@@ -129,6 +136,28 @@ final class PytorchFixtures {
                     fixture.put(optimizer + "/" + name, TorchNetwork.floats(tensor), TorchNetwork.shape(tensor)));
         }
         return fixture;
+    }
+
+    private static double learningRate(String optimizer) {
+        return switch (optimizer) {
+            case "sgd" -> 4;
+            case "momentum", "nesterov" -> 1;
+            default -> 1e-2;
+        };
+    }
+
+    private static Optimizer optimizer(String name, TensorVector parameters) {
+        double rate = learningRate(name);
+        if (name.equals("adam")) return new Adam(parameters, new AdamOptions(rate));
+        if (name.equals("adamw")) {
+            AdamWOptions options = new AdamWOptions(rate);
+            options.weight_decay().put(WEIGHT_DECAY);
+            return new AdamW(parameters, options);
+        }
+        SGDOptions options = new SGDOptions(rate);
+        options.momentum().put(name.equals("sgd") ? 0 : MOMENTUM);
+        options.nesterov().put(name.equals("nesterov"));
+        return new SGD(parameters, options);
     }
 
     private static Tensor ids(int[] ids, int from, long... shape) {

@@ -20,10 +20,12 @@ public record Cell(int gates, Activation activation, boolean peephole) implement
     }
 
     /** @param name      rnn, relu, lstm or peephole
-     *  @param candidate activation of an LSTM's g: tanh or sigmoid
+     *  @param candidate activation of an LSTM's g: tanh or sigmoid. The vanilla RNNs have no g and leave it unused; relu's may also
+     *                   be its own, relu, as a model's file has it
      *  @throws IllegalArgumentException for another name */
     public static Cell of(String name, String candidate) {
-        Activation g = Arrays.stream(Activation.values()).filter(a -> a.name().equalsIgnoreCase(candidate)).findFirst().orElseThrow(() ->
+        Activation g = Arrays.stream(Activation.values()).filter(a -> a.name().equalsIgnoreCase(candidate))
+                .filter(a -> a != Activation.RELU || "relu".equals(name)).findFirst().orElseThrow(() ->
                 new IllegalArgumentException("candidateActivation is '" + candidate + "', expected tanh or sigmoid; set spark.rondo.candidateActivation"));
         return switch (String.valueOf(name)) {
             case "rnn" -> RNN;

@@ -191,7 +191,7 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
 
     void checkTargets(Layout.Dense d, int[] targets, boolean softmax, boolean trains) {
         checkHead(d, softmax, trains);
-        checkIds(softmax ? "targets" : "counts", targets, d.rows(), Window.NONE, softmax ? d.outputs() : 1);
+        checkIds(targetsName(), targets, d.rows(), Window.NONE, softmax ? d.outputs() : 1);
     }
 
     /** Rows of the head that are read into an array. */
@@ -277,12 +277,28 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
     /** @throws IllegalArgumentException unless there are {@code rows} ids, each in [least, end) */
     private void checkIds(String what, int[] ids, int rows, int least, int end) {
         if (ids == null || ids.length != rows)
-            throw new IllegalArgumentException(what + " of a window are " + (ids == null ? "null" : ids.length) + ", expected " + rows
-                    + ": the kernel was opened for seqLen " + layout.seqLen + " x batch " + layout.batch);
+            throw new IllegalArgumentException(what + " of a window are " + (ids == null ? "null" : ids.length) + ", expected " + rows + ": the kernel was opened for "
+                    + (rows == layout.batch ? "" : "seqLen " + layout.seqLen + " x ") + "batch " + layout.batch);
         for (int i = 0; i < rows; i++)
             if (ids[i] < least || ids[i] >= end)
-                throw new IllegalArgumentException(what + " of step " + i / layout.batch + ", sequence " + i % layout.batch + " is "
-                        + ids[i] + ", expected " + least + " to " + (end - 1));
+                throw new IllegalArgumentException(what + " of " + (rows == layout.batch ? "" : "step " + i / layout.batch + ", ") + "sequence " + i % layout.batch
+                        + " is " + ids[i] + ", expected " + least + " to " + (end - 1));
+    }
+
+    /** A step past the end of its sequence has no h of its own, so its target must not count. Null is nothing to check, and what
+     *  is not as long as it must be is left to the operation that takes it.
+     *  @throws IllegalArgumentException if there is one that does */
+    void checkPadding(int[] targets, int[] lengths) {
+        int batch = layout.batch;
+        if (targets == null || lengths == null || lengths.length != batch || !layout.network.head().atEveryStep()) return;
+        for (int n = 0; n < Math.min(targets.length, batch * layout.seqLen); n++)
+            if (targets[n] >= 0 && n / batch >= lengths[n % batch])
+                throw new IllegalArgumentException(targetsName() + " of step " + n / batch + ", sequence " + n % batch + " is " + targets[n]
+                        + ", but the sequence has length " + lengths[n % batch] + "; expected Window.NONE (" + Window.NONE + ") at each step from there on");
+    }
+
+    private String targetsName() {
+        return layout.network.head().softmax() ? "targets" : "counts";
     }
 
     /** @throws IllegalArgumentException unless the vector has parameterCount floats */

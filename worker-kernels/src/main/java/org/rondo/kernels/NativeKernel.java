@@ -12,7 +12,7 @@ import org.rondo.kernels.Layout.Block;
  *  keeps to itself; every operation is one native call, given the sizes and offsets of its operands. */
 public final class NativeKernel extends Kernel {
     /** Bytes of this machine, or of the container that it is. */
-    private static final long MACHINE = ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
+    static final long MACHINE = ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
     private static final int ANY = -1;
 
     private final String instructionSet;

@@ -56,7 +56,7 @@ public final class NativeLibrary {
      *  that was tried */
     static long find(String instructionSet) {
         List<String> available = instructionSets();
-        int index = instructionSet.equals("best") ? 0 : available.indexOf(instructionSet);
+        int index = "best".equals(instructionSet) ? 0 : available.indexOf(instructionSet);
         if (index < 0)
             throw new IllegalArgumentException("kernel " + instructionSet + " is not available on this machine, which has "
                     + available + "; set spark.rondo.kernel=native for the best of them");
@@ -64,9 +64,11 @@ public final class NativeLibrary {
     }
 
     /** Fused multiply-adds on registers alone: what the processor can do at most on an instruction set.
+     *  @param iterations 0 or more
      *  @return floating point operations done
      *  @throws IllegalArgumentException as {@link #find} */
     public static double fmaPeak(String instructionSet, long iterations) {
+        if (iterations < 0) throw new IllegalArgumentException("iterations is " + iterations + ", expected 0 or more");
         return fmaPeak(find(instructionSet), iterations);
     }
 

@@ -25,10 +25,12 @@ public record Network(int vocab, int embedding, Cell cell, int hidden, int layer
         positive("layers", layers);
         if (layers > MOST_LAYERS) throw new IllegalArgumentException("layers is " + layers + ", expected at most " + MOST_LAYERS);
         double width = (bidirectional ? 2.0 : 1) * hidden;
-        if (tied && (vocab != head.outputs() || embedding != width || !head.softmax()))
-            throw new IllegalArgumentException("tied embeddings need a softmax over the vocabulary and embedding equal to the width of the last layer, got "
-                    + head + ", vocab " + vocab + ", embedding " + embedding + " and width " + (long) width + "; set spark.rondo.embedding to "
-                    + (long) width + " or spark.rondo.tied to false");
+        if (tied && (vocab != head.outputs() || !head.softmax()))
+            throw new IllegalArgumentException("tied needs a softmax over the vocabulary of " + vocab + ", but the head has " + head.outputs()
+                    + (head.softmax() ? " classes" : " numbers") + "; set --tied false (spark.rondo.tied)");
+        if (tied && embedding != width)
+            throw new IllegalArgumentException("tied needs embedding equal to " + (bidirectional ? "twice hidden" : "hidden") + ", but embedding is "
+                    + embedding + " and hidden " + hidden + "; set --embedding " + (long) width + " (spark.rondo.embedding)");
         double floats = (double) vocab * embedding + head.outputs() * (width + 1)
                 + cell.gates() * width * (embedding + (layers - 1) * width + layers * (hidden + 1.0)) + 3 * width * layers;
         if (floats > Integer.MAX_VALUE / 2)

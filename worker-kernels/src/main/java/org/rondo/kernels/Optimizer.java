@@ -16,18 +16,18 @@ public record Optimizer(String name, double momentum, boolean nesterov, double w
 
     public Optimizer {
         if (name == null || !name.equals("sgd") && !name.equals("adam") && !name.equals("adamw"))
-            throw new IllegalArgumentException("optimizer is '" + name + "', expected sgd, adam or adamw; set spark.rondo.optimizer");
+            throw new IllegalArgumentException("optimizer is '" + name + "', expected sgd, adam or adamw; set --optimizer (spark.rondo.optimizer)");
         if (!(momentum >= 0 && momentum < 1)) throw new IllegalArgumentException("momentum is " + momentum + ", expected 0 or more, and less than 1");
         if (!(weightDecay >= 0 && weightDecay < Double.POSITIVE_INFINITY))
             throw new IllegalArgumentException("weightDecay is " + weightDecay + ", expected 0 or more");
         if (!(clipNorm >= 0 && clipNorm < Double.POSITIVE_INFINITY))
             throw new IllegalArgumentException("clipNorm is " + clipNorm + ", expected 0 for no limit, or more");
         if (momentum != 0 && !name.equals("sgd"))
-            throw new IllegalArgumentException("momentum is " + momentum + ", but " + name + " has its own; set spark.rondo.momentum to 0, or spark.rondo.optimizer to sgd");
+            throw new IllegalArgumentException("momentum is " + momentum + ", but " + name + " has its own; set --momentum 0 (spark.rondo.momentum), or --optimizer sgd (spark.rondo.optimizer)");
         if (nesterov && momentum == 0)
-            throw new IllegalArgumentException("nesterov is set, but momentum is " + momentum + "; set spark.rondo.momentum, for example to 0.9");
+            throw new IllegalArgumentException("nesterov is set, but momentum is " + momentum + "; set --momentum (spark.rondo.momentum), for example to 0.9");
         if (weightDecay != 0 && !name.equals("adamw"))
-            throw new IllegalArgumentException("weightDecay is " + weightDecay + ", which " + name + " has not; set spark.rondo.optimizer to adamw");
+            throw new IllegalArgumentException("weightDecay is " + weightDecay + ", which " + name + " has not; set --optimizer adamw (spark.rondo.optimizer)");
     }
 
     /** Without momentum and weight decay. */

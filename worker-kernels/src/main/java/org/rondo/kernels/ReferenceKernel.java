@@ -233,13 +233,16 @@ public final class ReferenceKernel extends Kernel {
 
     @Override public void denseForward(Layout.Dense d) {
         check(d, false);
-        double[] m = memory;
         for (int n = 0; n < d.rows(); n++)
-            for (int v = 0; v < d.outputs(); v++) {                                                      // (9)
-                double sum = m[at(d.b()) + v];
-                for (int k = 0; k < d.inputs(); k++) sum += m[at(d.W()) + v * d.inputs() + k] * m[row(d.x(), n) + k];
-                m[z(d, n) + v] = sum;
-            }
+            for (int v = 0; v < d.outputs(); v++) memory[z(d, n) + v] = output(d, n, v);
+    }
+
+    /** z of a row and an output; where it lay, the softmax has put p. */
+    private double output(Layout.Dense d, int n, int v) {
+        double[] m = memory;
+        double sum = m[at(d.b()) + v];                                                                   // (9)
+        for (int k = 0; k < d.inputs(); k++) sum += m[at(d.W()) + v * d.inputs() + k] * m[row(d.x(), n) + k];
+        return sum;
     }
 
     @Override public void softmaxForward(Layout.Dense d, int[] targets) {
@@ -307,7 +310,7 @@ public final class ReferenceKernel extends Kernel {
 
     @Override public void readOutputs(Layout.Dense d, int row, float[] into) {
         checkRows(d, row, 1, into);
-        for (int v = 0; v < d.outputs(); v++) into[v] = (float) memory[z(d, row) + v];
+        for (int v = 0; v < d.outputs(); v++) into[v] = (float) output(d, row, v);
     }
 
     @Override public double sum(Matrix matrix) {

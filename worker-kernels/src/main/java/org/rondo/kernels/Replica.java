@@ -19,12 +19,18 @@ public final class Replica implements AutoCloseable {
     /** Consecutive windows of an epoch.
      *  @param epoch          from 0
      *  @param first          number of the first window in its epoch; at 0 the state starts at zero
-     *  @param windowsPerEpoch of the plan, so that windows are counted over all epochs */
-    public record Stretch(int epoch, int first, int windows, int windowsPerEpoch, double learningRate, long seed) implements Serializable {
+     *  @param windowsPerEpoch of the plan, so that windows are counted over all epochs
+     *  @param steps          that the moments of the optimiser have seen: 0 where they start at zero */
+    public record Stretch(int epoch, int first, int windows, int windowsPerEpoch, int steps, double learningRate, long seed) implements Serializable {
         public Stretch {
-            if (epoch < 0 || first < 0 || windows < 1 || windowsPerEpoch < 1 || (long) epoch * windowsPerEpoch + first + windows > Integer.MAX_VALUE)
+            if (epoch < 0 || first < 0 || windows < 1 || windowsPerEpoch < 1 || steps < 0 || (long) epoch * windowsPerEpoch + first + windows > Integer.MAX_VALUE)
                 throw new IllegalArgumentException(windows + " windows from " + first + " on of epoch " + epoch + ", at " + windowsPerEpoch
-                        + " an epoch, expected at least one, numbered from 0 to " + (Integer.MAX_VALUE - 1));
+                        + " an epoch, after " + steps + " steps, expected at least one, numbered from 0 to " + (Integer.MAX_VALUE - 1));
+        }
+
+        /** Where the optimiser has made a step after every window of the training. */
+        public Stretch(int epoch, int first, int windows, int windowsPerEpoch, double learningRate, long seed) {
+            this(epoch, first, windows, windowsPerEpoch, epoch * windowsPerEpoch + first, learningRate, seed);
         }
 
         /** Number of window {@code first + k}, counted over all epochs from 0. */
@@ -112,7 +118,7 @@ public final class Replica implements AutoCloseable {
             Draw draw = new Draw(stretch.seed(), shard.number, stretch.window(k));
             double windowLoss = network.forward(window, draw);
             network.backward(window, draw);
-            double windowNorm = steps && window.tokens() > 0 ? optimizer.step(kernel, stretch.learningRate(), stretch.window(k) + 1)
+            double windowNorm = steps && window.tokens() > 0 ? optimizer.step(kernel, stretch.learningRate(), stretch.steps() + k + 1)
                     : Math.sqrt(kernel.sumOfSquares(kernel.layout().block(Block.GRADIENTS)));
             network.carry();
             loss += windowLoss;

@@ -46,8 +46,10 @@ public final class UnrolledNetwork {
 
     /** Forward over a window, from the state before its first step.
      *  @param draw the random numbers of dropout; null: none is applied, as when scoring
-     *  @return sum of the losses of the window's targets: nats, or squared errors */
+     *  @return sum of the losses of the window's targets: nats, or squared errors
+     *  @throws IllegalArgumentException if the window does not fit the network, or a target counts past its sequence's end */
     public double forward(Window window, Draw draw) {
+        kernel.checkPadding(window.targets(), window.lengths());
         if (layout.embedding == null) write("features", window.features(), layout.inputs);
         else kernel.embeddingForward(layout.embedding, window.ids());
         Matrix below = layout.inputs;
@@ -80,6 +82,7 @@ public final class UnrolledNetwork {
 
     /** Backward through {@link #forward}: the gradient of the mean loss over the window's targets, into GRADIENTS. */
     public void backward(Window window, Draw draw) {
+        kernel.checkPadding(window.targets(), window.lengths());
         Layout.Dense head = layout.head;
         float scale = 1f / Math.max(1, window.tokens());
         if (network.head().softmax()) kernel.softmaxBackward(head, window.targets(), scale);

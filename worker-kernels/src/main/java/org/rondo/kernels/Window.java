@@ -9,7 +9,7 @@ package org.rondo.kernels;
  *  @param lengths  steps of every sequence; null: all have seqLen
  *  @param tokens   targets that count */
 public record Window(int[] ids, float[] features, int[] targets, float[] values, int[] lengths, int tokens) {
-    /** Target of a step past a sequence's end: it moves neither loss nor gradient. */
+    /** Target that moves neither loss nor gradient; steps past a sequence's end have no other. */
     public static final int NONE = -1;
 
     public Window {

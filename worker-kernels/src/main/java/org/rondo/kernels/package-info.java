@@ -12,7 +12,8 @@
  * i f g o (input, forget, candidate, output):
  * <pre>
  *  (1)  x_t = E[id_t]                                    token embedding; for layer l > 0, x_t is h_t of the layer below
- *  (2)  x_t = x_t * mask / (1 - rate)                    dropout, only on the way up, never on the way from t to t+1
+ *  (2)  x_t = x_t * mask / (1 - rate)                    dropout of what layers above the first read, and the head: only on the
+ *                                                        way up, never on the way from t to t+1
  *  (3)  i = sigma(Wx_i x_t + Wh_i h_{t-1} + b_i)
  *  (4)  f = sigma(Wx_f x_t + Wh_f h_{t-1} + b_f)
  *  (5)  g =  tanh(Wx_g x_t + Wh_g h_{t-1} + b_g)

@@ -12,72 +12,16 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Random;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.rondo.kernels.Layout.Block;
 import org.rondo.kernels.UnrolledNetwork.Dropout;
 
-/** The native kernel on every instruction set of this machine against the reference kernel, at sizes around the widths of
- *  registers, panels and tiles. */
-class KernelAgreementTest {
-    /** Half the distance from 1 to the next float: the rounding error of one operation. */
-    private static final double EPS = 0x1p-24;
-    private static final double DROPOUT = 0.3;
-
-    private static final Cell SIGMOID = new Cell(4, Activation.SIGMOID, false), SIGMOID_PEEPHOLE = new Cell(4, Activation.SIGMOID, true);
-
-    /** @param lengths whether sequences have lengths of their own */
-    record Case(Network network, int batch, int seqLen, boolean lengths) {
-        Layout layout(double dropout) {
-            return Layout.forTraining(network, batch, seqLen, dropout > 0, 2);
-        }
-
-        /** Terms of the longest chain of sums that a gradient is the end of: down through the layers, and back through time. */
-        int terms() {
-            return network.head().outputs() + network.layers() * seqLen * (network.cell().gates() * network.width() + network.inputSize(0) + batch);
-        }
-    }
-
-    static List<String> instructionSets() {
-        return NativeLibrary.instructionSets();
-    }
-
-    /** A language model of LSTMs of every hidden size with every batch size; then every cell x directions x head x lengths.
-     *  What else there is takes turns. */
-    static List<Case> cases() {
-        int[] hidden = {1, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65}, batch = {1, 3, 6, 7, 20}, seqLen = {2, 1, 5};
-        int[] vocab = {2, 17, 63, 64, 65, 300, 130}, embedding = {1, 5, 16, 17, 64, 70, 15};
-        List<Case> cases = new ArrayList<>();
-        for (int h : hidden)
-            for (int b : batch) {
-                int turn = cases.size();
-                cases.add(new Case(new Network(vocab[turn % 7], embedding[turn * 3 % 7], h, 1 + turn % 3), b, seqLen[turn / 2 % 3], false));
-            }
-        for (Cell cell : List.of(Cell.RNN, Cell.RELU, Cell.LSTM, Cell.PEEPHOLE, SIGMOID, SIGMOID_PEEPHOLE))
-            for (boolean bidirectional : new boolean[] {false, true})
-                for (boolean atEveryStep : new boolean[] {true, false})
-                    for (boolean softmax : new boolean[] {true, false})
-                        for (boolean lengths : new boolean[] {false, true}) {
-                            int turn = cases.size(), h = hidden[turn % 11], outputs = vocab[turn % 7];
-                            boolean tied = softmax && turn % 3 == 0, features = !tied && turn % 5 == 0;
-                            Network network = new Network(features ? 0 : tied ? outputs : 40, tied ? (bidirectional ? 2 : 1) * h : embedding[turn * 3 % 7],
-                                    cell, h, 1 + turn / 2 % 2, bidirectional, new Head(atEveryStep, softmax, outputs), tied);
-                            cases.add(new Case(network, batch[turn % 5], 2 + turn % 4, lengths));
-                        }
-        for (Cell cell : List.of(Cell.RNN, Cell.PEEPHOLE))    // more rows than are packed at a time
-            cases.add(new Case(new Network(100, 20, cell, 24, 1, true, new Head(true, true, 100), false), 20, 30, true));
-        return cases;
-    }
-
-    static Stream<Arguments> instructionSetsAndCases() {
-        return instructionSets().stream().flatMap(isa -> cases().stream().map(c -> Arguments.of(isa, c)));
-    }
-
+/** The native kernel on every instruction set of this machine against the reference kernel. */
+class KernelAgreementTest extends Agreement {
     @ParameterizedTest @MethodSource("instructionSetsAndCases")
     void lossesGradientsAndStateAgreeOverTwoWindows(String isa, Case c) {
         agree(isa, c, Dropout.NONE);
@@ -85,13 +29,13 @@ class KernelAgreementTest {
 
     @ParameterizedTest @MethodSource("instructionSetsAndCases")
     void theyAgreeWithDropout(String isa, Case c) {
-        agree(isa, c, new Dropout(DROPOUT, c.batch % 2 == 0));
+        agree(isa, c, new Dropout(DROPOUT, c.batch() % 2 == 0));
     }
 
     private static void agree(String isa, Case c, Dropout dropout) {
         Layout layout = c.layout(dropout.rate());
-        float[] parameters = uniform(c.network.parameterCount(), 1, 11), state = uniform(c.batch * c.network.stateSize(), 0.5, 12);
-        scaleRelu(c.network, parameters);
+        float[] parameters = uniform(c.network().parameterCount(), 1, 11), state = uniform(c.batch() * c.network().stateSize(), 0.5, 12);
+        scaleRelu(c.network(), parameters);
         try (Kernel expected = Kernel.open("reference", layout); Kernel actual = Kernel.open(isa, layout)) {
             List<UnrolledNetwork> networks = new ArrayList<>();
             for (Kernel kernel : List.of(expected, actual)) {
@@ -113,17 +57,11 @@ class KernelAgreementTest {
                     network.carry();
                 }
                 assertClose("state after window " + w, networks.get(0).state(), networks.get(1).state(), tolerance);
-                for (Tensor t : c.network.tensors())
+                for (Tensor t : c.network().tensors())
                     assertClose("d " + t.name() + of, part(expected, Block.GRADIENTS, t), part(actual, Block.GRADIENTS, t), tolerance);
                 assertPaddingIsZero(actual, Block.GRADIENTS);
             }
         }
-    }
-
-    /** What a ReLU lets through grows from step to step and layer to layer; small weights keep it within the tolerance. */
-    private static void scaleRelu(Network network, float[] parameters) {
-        if (network.cell().activation() != Activation.RELU) return;
-        for (int i = 0; i < parameters.length; i++) parameters[i] /= network.width();
     }
 
     private static float[] outputs(Kernel kernel, int row) {
@@ -148,7 +86,7 @@ class KernelAgreementTest {
     @ParameterizedTest @MethodSource("instructionSetsAndCases")
     void updatesAgree(String isa, Case c) {
         Layout layout = c.layout(0);
-        int count = c.network.parameterCount();
+        int count = c.network().parameterCount();
         float[][] blocks = {uniform(count, 1, 31), uniform(count, 1, 32), uniform(count, 1, 33), uniform(count, 1, 34)};
         for (int i = 0; i < count; i++) blocks[3][i] = Math.abs(blocks[3][i]);   // a mean of squares
         try (Kernel expected = Kernel.open("reference", layout); Kernel actual = Kernel.open(isa, layout)) {
@@ -173,10 +111,10 @@ class KernelAgreementTest {
     @ParameterizedTest @MethodSource("instructionSetsAndCases")
     void plainUpdatesAgreeAfterWindowsAndAfterALoad(String isa, Case c) {
         Layout layout = c.layout(0);
-        int count = c.network.parameterCount();
+        int count = c.network().parameterCount();
         double tolerance = 16 * EPS * c.terms();
         float[] parameters = uniform(count, 1, 35);
-        scaleRelu(c.network, parameters);
+        scaleRelu(c.network(), parameters);
         try (Kernel expected = Kernel.open("reference", layout); Kernel actual = Kernel.open(isa, layout)) {
             for (int step = 1; step <= 4; step++) {
                 for (Kernel kernel : List.of(expected, actual)) {
@@ -202,8 +140,8 @@ class KernelAgreementTest {
         Case c = new Case(new Network(70, 20, 20, 1), 3, 2, false);
         Layout layout = c.layout(0);
         Matrix gradients = layout.block(Block.GRADIENTS), table = layout.embedding.dWeight();
-        Matrix other = layout.at(Block.FIRST_MOMENT, c.network.tensor("embedding.weight"));
-        float[] numbers = uniform(c.network.parameterCount(), 1, 91);
+        Matrix other = layout.at(Block.FIRST_MOMENT, c.network().tensor("embedding.weight"));
+        float[] numbers = uniform(c.network().parameterCount(), 1, 91);
         List<Consumer<Kernel>> writers = List.of(k -> k.write(numbers, 0, table), k -> k.copy(other, table), k -> k.copyColumns(other, 0, table, 0, 20),
                 k -> k.dropout(other, table, DROPOUT, new Draw(1, 2, 3), 0, 70));
         try (Kernel expected = Kernel.open("reference", layout); Kernel actual = Kernel.open(isa, layout)) {
@@ -225,7 +163,7 @@ class KernelAgreementTest {
 
     @ParameterizedTest @MethodSource("instructionSetsAndCases")
     void whatIsLoadedIsStored(String isa, Case c) {
-        float[] canonical = uniform(c.network.parameterCount(), 1, 41);
+        float[] canonical = uniform(c.network().parameterCount(), 1, 41);
         try (Kernel kernel = Kernel.open(isa, c.layout(0))) {
             for (Block block : Block.values()) {
                 kernel.load(block, canonical);
@@ -237,20 +175,19 @@ class KernelAgreementTest {
 
     @ParameterizedTest @MethodSource("instructionSetsAndCases")
     void scoresAgree(String isa, Case c) {
-        Layout layout = Layout.forScoring(c.network, c.batch, c.seqLen);
-        float[][] outputs = new float[2][], logits = new float[2][c.network.head().outputs()];
+        Layout layout = Layout.forScoring(c.network(), c.batch(), c.seqLen());
+        float[][] outputs = new float[2][], logits = new float[2][c.network().head().outputs()];
         double tolerance = 4 * EPS * c.terms();
-        float[] parameters = uniform(c.network.parameterCount(), 1, 51);
-        scaleRelu(c.network, parameters);
+        float[] parameters = uniform(c.network().parameterCount(), 1, 51);
+        scaleRelu(c.network(), parameters);
         for (int k = 0; k < 2; k++)
             try (Kernel kernel = Kernel.open(k == 0 ? "reference" : isa, layout)) {
                 kernel.load(Block.PARAMETERS, parameters);
                 new UnrolledNetwork(kernel, Dropout.NONE).forward(randomWindow(c, 52), null);
-                outputs[k] = c.network.head().softmax() ? probabilities(kernel) : outputs(kernel, layout.head.rows() - 1);
-                kernel.denseForward(layout.head);
+                outputs[k] = c.network().head().softmax() ? probabilities(kernel) : outputs(kernel, layout.head.rows() - 1);
                 kernel.readOutputs(layout.head, layout.head.rows() - 1, logits[k]);
             }
-        if (c.network.head().softmax()) assertEquals(layout.head.rows(), Arrays.stream(toDoubles(outputs[1])).sum(), layout.head.rows() * tolerance);
+        if (c.network().head().softmax()) assertEquals(layout.head.rows(), Arrays.stream(toDoubles(outputs[1])).sum(), layout.head.rows() * tolerance);
         assertClose("outputs", outputs[0], outputs[1], tolerance);
         assertClose("z", logits[0], logits[1], tolerance);
     }
@@ -284,7 +221,7 @@ class KernelAgreementTest {
     private static float[] trained(String isa) {
         Case c = new Case(new Network(70, 20, 33, 2), 7, 5, true);
         try (Kernel kernel = Kernel.open(isa, c.layout(DROPOUT))) {
-            kernel.load(Block.PARAMETERS, Parameters.initial(c.network, 1));
+            kernel.load(Block.PARAMETERS, Parameters.initial(c.network(), 1));
             UnrolledNetwork network = new UnrolledNetwork(kernel, new Dropout(DROPOUT, false));
             for (int w = 0; w < 5; w++) {
                 network.forward(randomWindow(c, w), new Draw(1, 2, w));
@@ -300,8 +237,8 @@ class KernelAgreementTest {
     void largeLogitsOverflowNothing(String isa) {
         Case c = new Case(new Network(70, 20, 33, 1), 3, 2, false);
         Layout layout = c.layout(0);
-        float[] parameters = uniform(c.network.parameterCount(), 1, 61);
-        Tensor bias = c.network.tensor("output.bias");
+        float[] parameters = uniform(c.network().parameterCount(), 1, 61);
+        Tensor bias = c.network().tensor("output.bias");
         for (int v = 0; v < bias.size(); v++) parameters[bias.offset() + v] = 1000 * (v % 5 - 2);
         float[][] losses = new float[2][];
         for (int k = 0; k < 2; k++)
@@ -316,8 +253,8 @@ class KernelAgreementTest {
     @ParameterizedTest @MethodSource("instructionSets")
     void notANumberReachesTheLoss(String isa) {
         Case c = new Case(new Network(70, 20, 33, 2), 3, 2, false);
-        for (Tensor t : c.network.tensors()) {
-            float[] parameters = uniform(c.network.parameterCount(), 1, 71);
+        for (Tensor t : c.network().tensors()) {
+            float[] parameters = uniform(c.network().parameterCount(), 1, 71);
             Arrays.fill(parameters, t.offset(), t.end(), Float.NaN);
             try (Kernel kernel = Kernel.open(isa, c.layout(0))) {
                 kernel.load(Block.PARAMETERS, parameters);
@@ -330,7 +267,7 @@ class KernelAgreementTest {
     @ParameterizedTest @MethodSource("instructionSets")
     void notANumberIsGoneAfterTheNextLoad(String isa) {
         Case c = new Case(new Network(70, 20, 33, 2), 3, 2, false);
-        float[] good = uniform(c.network.parameterCount(), 1, 81), bad = good.clone();
+        float[] good = uniform(c.network().parameterCount(), 1, 81), bad = good.clone();
         Arrays.fill(bad, Float.NaN);
         Window window = randomWindow(c, 82);
         try (Kernel kernel = Kernel.open(isa, c.layout(0))) {
@@ -338,7 +275,7 @@ class KernelAgreementTest {
             double[] losses = new double[2];
             for (float[] parameters : List.of(good, bad, good)) {
                 kernel.load(Block.PARAMETERS, parameters);
-                network.setState(new float[c.batch * c.network.stateSize()]);
+                network.setState(new float[c.batch() * c.network().stateSize()]);
                 losses[0] = losses[1];
                 losses[1] = network.forward(window, null);
                 network.backward(window, null);
@@ -384,67 +321,33 @@ class KernelAgreementTest {
             assertThrows(IllegalArgumentException.class, () -> kernel.softmaxForward(layout.head, new int[] {0, 1, 2, -2}));
         }
     }
-
-    /** Sums over a block, padding included, are those of the tensors alone. */
-    private static void assertPaddingIsZero(Kernel kernel, Block block) {
-        double expected = Arrays.stream(toDoubles(all(kernel, block))).map(x -> x * x).sum();
-        assertEquals(expected, kernel.sumOfSquares(kernel.layout().block(block)), 1e-12 * expected, block + " with padding");
+    @Test void aHeadAfterTheLastStepWantsATargetASequence() {
+        Layout layout = new Case(new Network(5, 3, Cell.LSTM, 4, 1, false, new Head(false, true, 5), false), 3, 2, false).layout(0);
+        try (Kernel kernel = Kernel.open("native", layout)) {
+            String tooMany = assertThrows(IllegalArgumentException.class, () -> kernel.softmaxForward(layout.head, new int[6])).getMessage();
+            assertTrue(tooMany.endsWith("are 6, expected 3: the kernel was opened for batch 3"), tooMany);
+            String outside = assertThrows(IllegalArgumentException.class, () -> kernel.softmaxForward(layout.head, new int[] {0, 5, 0})).getMessage();
+            assertTrue(outside.startsWith("targets of sequence 1 is 5"), outside);
+        }
     }
 
-    /** @param tolerance relative to the largest element expected */
-    private static void assertClose(String what, float[] expected, float[] actual, double tolerance) {
-        double largest = 0;
-        for (float x : expected) largest = Math.max(largest, Math.abs(x));
-        for (int i = 0; i < expected.length; i++)
-            if (!(Math.abs(expected[i] - actual[i]) <= tolerance * largest))
-                throw new AssertionError(what + ", element " + i + " of " + expected.length + ": expected " + expected[i] + ", got " + actual[i]
-                        + "; tolerance " + tolerance * largest);
-    }
-
-    private static float[] read(Kernel kernel, Matrix m) {
-        float[] values = new float[m.rows() * m.cols()];
-        kernel.read(m, values, 0);
-        return values;
-    }
-
-    private static float[] all(Kernel kernel, Block block) {
-        float[] values = new float[kernel.layout().network.parameterCount()];
-        kernel.store(block, values);
-        return values;
-    }
-
-    private static float[] part(Kernel kernel, Block block, Tensor t) {
-        return Arrays.copyOfRange(all(kernel, block), t.offset(), t.end());
-    }
-
-    private static double[] toDoubles(float[] values) {
-        double[] doubles = new double[values.length];
-        for (int i = 0; i < values.length; i++) doubles[i] = values[i];
-        return doubles;
-    }
-
-    private static float[] uniform(int count, double bound, long seed) {
-        Random random = new Random(seed);
-        float[] values = new float[count];
-        for (int i = 0; i < count; i++) values[i] = (float) (bound * (2 * random.nextDouble() - 1));
-        return values;
-    }
-
-    /** One target in four does not count, nor does one past a sequence's end. The first sequence has no steps at all where
-     *  sequences have lengths. */
-    private static Window randomWindow(Case c, long seed) {
-        Random random = new Random(seed);
-        Network network = c.network;
-        Head head = network.head();
-        int n = c.batch * c.seqLen, rows = head.atEveryStep() ? n : c.batch;
-        int[] ids = network.vocab() == 0 ? null : random.ints(n, 0, network.vocab()).toArray();
-        float[] features = network.vocab() == 0 ? uniform(n * network.embedding(), 1, seed) : null;
-        float[] values = head.softmax() ? null : uniform(rows * head.outputs(), 1, seed + 1);
-        int[] lengths = c.lengths ? random.ints(c.batch, 0, c.seqLen + 1).toArray() : null;
-        if (lengths != null) lengths[0] = 0;
-        int[] targets = random.ints(rows, 0, head.softmax() ? head.outputs() : 1).toArray();
-        for (int i = 0; i < rows; i++)
-            if (random.nextInt(4) == 0 || lengths != null && head.atEveryStep() && i / c.batch >= lengths[i % c.batch]) targets[i] = Window.NONE;
-        return new Window(ids, features, targets, values, lengths, (int) Arrays.stream(targets).filter(y -> y >= 0).count());
+    @Test void aTargetPastItsSequencesEndIsRefused() {
+        int[] lengths = {2, 1};
+        for (boolean softmax : new boolean[] {true, false})
+            for (String kernel : List.of("reference", "native")) {
+                Network network = new Network(5, 3, Cell.LSTM, 4, 1, false, new Head(true, softmax, 5), false);
+                Layout layout = Layout.forTraining(network, 2, 2, false, 0);
+                float[] values = softmax ? null : new float[20];
+                try (Kernel k = Kernel.open(kernel, layout)) {
+                    UnrolledNetwork unrolled = new UnrolledNetwork(k, Dropout.NONE);
+                    unrolled.forward(new Window(new int[4], null, new int[] {0, 0, 0, Window.NONE}, values, lengths, 3), null);
+                    Window past = new Window(new int[4], null, new int[4], values, lengths, 4);
+                    String expected = (softmax ? "targets" : "counts") + " of step 1, sequence 1 is 0, but the sequence has length 1; expected Window.NONE (-1)";
+                    for (Executable pass : List.<Executable>of(() -> unrolled.forward(past, null), () -> unrolled.backward(past, null))) {
+                        String message = assertThrows(IllegalArgumentException.class, pass).getMessage();
+                        assertTrue(message.startsWith(expected), message);
+                    }
+                }
+            }
     }
 }

@@ -136,9 +136,10 @@ class MemoryTest {
             this.unrolled = new UnrolledNetwork(kernel, new Dropout(0.3, false));
             this.outputs = new float[outputs];
             boolean tokens = network.vocab() > 0, softmax = network.head().softmax();
+            int[] targets = random.ints(rows, -1, softmax ? outputs : 1).toArray(), lengths = random.ints(layout.batch, 0, layout.seqLen + 1).toArray();
+            for (int r = 0; r < rows; r++) if (network.head().atEveryStep() && r / layout.batch >= lengths[r % layout.batch]) targets[r] = Window.NONE;
             this.window = new Window(tokens ? random.ints(n, 0, network.vocab()).toArray() : null, tokens ? null : new float[n * network.embedding()],
-                    random.ints(rows, -1, softmax ? outputs : 1).toArray(), softmax ? null : new float[rows * outputs],
-                    random.ints(layout.batch, 0, layout.seqLen + 1).toArray(), rows);
+                    targets, softmax ? null : new float[rows * outputs], lengths, rows);
             kernel.load(Block.PARAMETERS, Parameters.initial(network, 1));
             unrolled.setState(new float[0]);
         }

@@ -46,6 +46,12 @@ class NativeLibraryTest {
         assertTrue(message.contains("sve") && message.contains(NativeLibrary.instructionSets().toString()), message);
     }
 
+    @Test void thePeakOfNothingIsRefused() {
+        assertTrue(assertThrows(IllegalArgumentException.class, () -> NativeLibrary.fmaPeak(null, 1)).getMessage().startsWith("kernel null is not available"));
+        String message = assertThrows(IllegalArgumentException.class, () -> NativeLibrary.fmaPeak("portable", -1)).getMessage();
+        assertEquals("iterations is -1, expected 0 or more", message);
+    }
+
     @Test void aMissingOverrideIsNamedWithWhatToDo(@TempDir Path folder) {
         String file = folder.resolve("librondo-gone.so").toString();
         String problem = NativeLibrary.load(file, "/native/unused", "unused");

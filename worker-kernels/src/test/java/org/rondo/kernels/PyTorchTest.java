@@ -45,8 +45,19 @@ class PyTorchTest {
         return cases;
     }
 
+    /** One fixture has all optimizers. */
     static Stream<Arguments> casesAndOptimizers() {
-        return cases().stream().flatMap(c -> Stream.of("sgd", "adam").map(optimizer -> Arguments.of(c, optimizer)));
+        return cases().stream().flatMap(c -> Stream.of("sgd", "adam", "momentum", "nesterov", "adamw").limit(c.fixture.equals("rnn-tanh-2-layers") ? 5 : 2)
+                .map(optimizer -> Arguments.of(c, optimizer)));
+    }
+
+    private static Optimizer optimizer(String name, Fixture f) {
+        double clipNorm = f.number("clipNorm");
+        return switch (name) {
+            case "momentum", "nesterov" -> new Optimizer("sgd", f.number("momentum"), name.equals("nesterov"), 0, clipNorm);
+            case "adamw" -> new Optimizer("adamw", 0, false, f.number("weightDecay"), clipNorm);
+            default -> new Optimizer(name, clipNorm);
+        };
     }
 
     @ParameterizedTest @MethodSource("cases")
@@ -72,7 +83,7 @@ class PyTorchTest {
     void tenStepsArePyTorchs(Case c, String name) {
         Fixture fixture = c.read();
         Network shape = c.network(fixture);
-        Optimizer optimizer = new Optimizer(name, fixture.number("clipNorm"));
+        Optimizer optimizer = optimizer(name, fixture);
         float[] losses = new float[WINDOWS], norms = new float[WINDOWS];
         try (Kernel kernel = Kernel.open(c.kernel, Layout.forTraining(shape, (int) fixture.number("batch"), (int) fixture.number("seqLen"), false, 2))) {
             UnrolledNetwork network = start(kernel, fixture);

@@ -73,6 +73,16 @@ class ReplicaTest {
         assertTrue(last.loss / last.tokens < 0.1, "after 15 epochs the loss is " + last.loss / last.tokens);
     }
 
+    /** Adam divides by 1 - beta^step: from moments of zero the first step of a later epoch is that of the first. */
+    @ParameterizedTest @MethodSource("kernels")
+    void stepsAreCountedFromWhereTheMomentsStart(String kernel) {
+        try (Replica replica = new Replica(Kernel.open(kernel, Layout.forTraining(NETWORK, BATCH, SEQ_LEN, false, 2)), UnrolledNetwork.Dropout.NONE, ADAM)) {
+            float[][] first = replica.train(model(), new float[0], shard(), new Stretch(0, 0, 2, WINDOWS, 0.02, 1)).vectors;
+            assertArrayEquals(first, replica.train(model(), new float[0], shard(), new Stretch(3, 0, 2, WINDOWS, 0, 0.02, 1)).vectors);
+            assertFalse(Arrays.deepEquals(first, replica.train(model(), new float[0], shard(), new Stretch(3, 0, 2, WINDOWS, 0.02, 1)).vectors));
+        }
+    }
+
     @ParameterizedTest @MethodSource("kernels")
     void divergenceIsReportedAtItsWindow(String kernel) {
         float[][] model = model();

@@ -45,8 +45,7 @@ public record Corpus(Vocabulary vocabulary, Tokens training, Tokens validation) 
             return Double.NaN;
         }
         if (!(fraction >= 0 && fraction < 1))
-            throw new BadInput("validation is " + validation + ", expected a fraction from 0 to less than 1, or a path; set --validation or "
-                    + Setting.VALIDATION.sparkKey());
+            throw new BadInput("validation is " + validation + ", expected a fraction from 0 to less than 1, or a path; set " + Setting.VALIDATION.option());
         return fraction;
     }
 

@@ -137,6 +137,12 @@ final class Exchange implements AutoCloseable {
         return kept;
     }
 
+    /** What the next round starts from is another. */
+    void restart(Start start) {
+        forget();
+        keep(start);
+    }
+
     private void keep(Start start) {
         kept = start;
         keptAt = System.nanoTime();

@@ -15,14 +15,15 @@ import org.rondo.driver.Settings;
  *  </pre>
  *  @param current step size of the coming epoch, warmed up
  *  @param best    lowest validation loss so far, in nats per token
- *  @param waited  epochs since then, or since the last decay on a plateau */
-record LearningRate(double current, double best, int waited) {
+ *  @param waited  epochs since then, or since the last decay on a plateau
+ *  @param decayed whether it ever has */
+record LearningRate(double current, double best, int waited, boolean decayed) {
 
     /** @param heldOut whether there is a validation loss to go by */
     static LearningRate start(Settings settings, boolean heldOut) {
         if (settings.get(Setting.DECAY).equals("plateau") && !heldOut)
             throw new BadInput("decay is plateau, but nothing is held out to see one; set --validation to a text or a fraction, or --decay epoch");
-        return new LearningRate(settings.get(Setting.LEARNING_RATE), Double.POSITIVE_INFINITY, 0);
+        return new LearningRate(settings.get(Setting.LEARNING_RATE), Double.POSITIVE_INFINITY, 0, false);
     }
 
     /** @param epoch the one that has ended, from 1
@@ -31,12 +32,13 @@ record LearningRate(double current, double best, int waited) {
         boolean better = validation < best;
         int waited = better ? 0 : this.waited + 1, after = settings.get(Setting.DECAY_AFTER);
         boolean decays = switch (settings.get(Setting.DECAY)) {
+            case "cosine" -> true;
             case "epoch" -> epoch >= after && (epoch - after) % settings.get(Setting.DECAY_EVERY) == 0;
             case "plateau" -> waited > after;
             default -> false;
         };
         double next = settings.get(Setting.DECAY).equals("cosine") ? cosine(settings, epoch) : decays ? current * settings.get(Setting.DECAY_FACTOR) : current;
-        return new LearningRate(next, better ? validation : best, decays ? 0 : waited);
+        return new LearningRate(next, better ? validation : best, decays ? 0 : waited, decayed || decays);
     }
 
     /** Loshchilov & Hutter 2017, (5), without restarts: half a period over all epochs. */

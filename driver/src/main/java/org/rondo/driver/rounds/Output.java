@@ -104,9 +104,9 @@ final class Output implements AutoCloseable {
     }
 
     /** After every epoch, the last included: if the model cannot be saved then, only the saving is done again. */
-    boolean isDue(Plan plan, long round) {
+    boolean isDue(TrainingState.Cursor cursor) {
         int every = settings.get(Setting.CHECKPOINT_EVERY);
-        return plan.endsEpoch(round) || every > 0 && round % every == 0;
+        return cursor.endsEpoch() || every > 0 && cursor.round() % every == 0;
     }
 
     void write(Checkpoint checkpoint) {

@@ -1,6 +1,7 @@
 package org.rondo.driver.rounds;
 
 import java.io.Serializable;
+import java.util.OptionalLong;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
@@ -15,10 +16,15 @@ import org.rondo.kernels.UnrolledNetwork.Dropout;
  *
  *  @param targets         tokens to predict in an epoch
  *  @param windowsPerEpoch windows that every replica reads in an epoch
- *  @param windowsPerRound windows between two averagings; the last round of an epoch may have fewer
+ *  @param windowsPerRound windows between two averagings of parameters; the last round of an epoch may have fewer
+ *  @param gradientsUntil  epochs in which gradients are averaged, after every window, before parameters are: {@link #ALL}, or
+ *                         {@link Setting#UNTIL_DECAY}
+ *  @param outer           takes the step on the mean of the parameters
  *  @param emaDecay        of the average over rounds; 0: none */
 public record Plan(Network network, int shards, int batch, int seqLen, long targets, int windowsPerEpoch, int windowsPerRound,
-                   int epochs, boolean averagesGradients, Dropout dropout, Optimizer optimizer, double emaDecay) implements Serializable {
+                   int epochs, int gradientsUntil, Dropout dropout, Optimizer optimizer, OuterOptimizer outer, double emaDecay) implements Serializable {
+    /** Of {@link #gradientsUntil}: also where there come to be more epochs. */
+    static final int ALL = Integer.MAX_VALUE;
     /** What a JVM takes beside heap and kernels: metaspace, code cache, thread stacks, Netty's buffers. Spark's own least. */
     private static final long JVM_OVERHEAD = 384L << 20;
     /** What a Spark driver takes for itself; it does not start with less than 450 MiB. */
@@ -39,11 +45,11 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
                     + Integer.MAX_VALUE + "; lower epochs, or raise batch, seqLen or shards");
         Plan plan = new Plan(network(settings, vocab),
                 shards, batch, seqLen, targets, (int) windows,
-                gradients ? 1 : settings.get(Setting.WINDOWS_PER_ROUND), epochs, gradients,
+                gradients ? 1 : settings.get(Setting.WINDOWS_PER_ROUND), epochs, gradientsUntil(settings),
                 new Dropout(settings.get(Setting.DROPOUT), settings.get(Setting.DROPOUT_MASK).equals("window")),
                 new Optimizer(settings.get(Setting.OPTIMIZER), settings.get(Setting.MOMENTUM), settings.get(Setting.NESTEROV),
                         settings.get(Setting.WEIGHT_DECAY), settings.get(Setting.CLIP_NORM)),
-                settings.get(Setting.EMA_DECAY));
+                OuterOptimizer.of(settings), settings.get(Setting.EMA_DECAY));
         try {
             plan.layout();
         } catch (ArithmeticException e) {
@@ -51,6 +57,15 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
                     + " has a matrix of more than 2^31 rows; lower batch or seqLen", e);
         }
         return plan;
+    }
+
+    private static int gradientsUntil(Settings settings) {
+        int until = settings.get(Setting.GRADIENTS_UNTIL);
+        if (until == Setting.UNTIL_DECAY && settings.get(Setting.DECAY).equals("none"))
+            throw new BadInput("gradientsUntil is decay, but decay is none, so that the learning rate never does; set --decay, or --gradientsUntil to a number of epochs");
+        if (settings.get(Setting.AVERAGING).equals("parameters")) return until;
+        if (until != 0) throw new BadInput("gradientsUntil is given, but averaging is gradients, in all epochs; set --averaging parameters, or leave it out");
+        return ALL;
     }
 
     /** A language model: at every step a softmax over the vocabulary. */
@@ -65,27 +80,41 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
         return optimizer.moments();
     }
 
+    /** Vectors of parameterCount that a model is: parameters, moments, the outer optimiser's velocity if it has one. */
+    int vectors() {
+        return 1 + moments() + outer.vectors();
+    }
+
+    /** After the first phase, if there is one. */
     public int roundsPerEpoch() {
         return (windowsPerEpoch + windowsPerRound - 1) / windowsPerRound;
     }
 
-    public long rounds() {
-        return (long) roundsPerEpoch() * epochs;
+    /** Of the whole training; empty where it depends on when the learning rate first decays. */
+    public OptionalLong rounds() {
+        if (gradientsUntil == Setting.UNTIL_DECAY) return OptionalLong.empty();
+        int first = Math.min(epochs, gradientsUntil);
+        return OptionalLong.of((long) first * windowsPerEpoch + (long) (epochs - first) * roundsPerEpoch());
     }
 
-    /** Whether the last of {@code rounds} rounds was the last of its epoch. */
-    public boolean endsEpoch(long rounds) {
-        return rounds > 0 && rounds % roundsPerEpoch() == 0;
+    /** Whether gradients are averaged in all epochs, and never parameters. */
+    public boolean averagesGradients() {
+        return gradientsUntil == ALL;
     }
 
-    /** Whole epochs in so many rounds. */
-    public int epochsDone(long rounds) {
-        return (int) (rounds / roundsPerEpoch());
+    /** @param epoch from 0 */
+    boolean averagesGradients(int epoch, LearningRate learningRate) {
+        return gradientsUntil == Setting.UNTIL_DECAY ? !learningRate.decayed() : epoch < gradientsUntil;
     }
 
-    /** How a replica's memory is laid out. Where gradients are averaged the driver keeps the moments. */
+    /** Windows of the coming round. */
+    int windows(TrainingState.Cursor cursor) {
+        return averagesGradients(cursor.epoch(), cursor.learningRate()) ? 1 : Math.min(windowsPerRound, windowsPerEpoch - cursor.window());
+    }
+
+    /** How a replica's memory is laid out. Where only gradients are averaged the driver keeps the moments. */
     public Layout layout() {
-        return Layout.forTraining(network, batch, seqLen, dropout.rate() > 0, averagesGradients ? 0 : moments());
+        return Layout.forTraining(network, batch, seqLen, dropout.rate() > 0, averagesGradients() ? 0 : moments());
     }
 
     /** Bytes outside the heap that a task's kernels take: one that trains, kept open, and one that validates. */
@@ -93,31 +122,31 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
         return layout().bytes() + Layout.forScoring(network, batch, seqLen).bytes();
     }
 
-    /** Bytes outside the driver's heap: of the kernel that takes the steps, where gradients are averaged. */
+    /** Bytes outside the driver's heap. */
     public long driverOverhead() {
-        return JVM_OVERHEAD + (averagesGradients ? stepLayout().bytes() : 0);
+        return JVM_OVERHEAD;
     }
 
-    /** Bytes of the driver's heap: the model and its average before and after a round, what is broadcast, and as many results as can wait for
-     *  their siblings, beside what Spark itself takes. */
+    /** Bytes of the driver's heap: the model that is kept, with velocity and average, a newer one as it is fetched, its parts as they
+     *  arrive, and the states of all shards with them, beside what Spark itself takes. Replicas' vectors do not come here. */
     public long driverHeap() {
-        long model = (long) network.parameterCount() * (1 + moments() + (emaDecay > 0 ? 1 : 0)), results = (shards / 2 + 2) * floatsToReplica();
-        return SPARK_HEAP + Float.BYTES * (2 * model + 2 * floatsToReplica() + results + 3 * carriedFloats());
+        long model = (long) network.parameterCount() * (vectors() + (emaDecay > 0 ? 1 : 0));
+        return SPARK_HEAP + 3 * Float.BYTES * (model + carriedFloats());
     }
 
-    /** The driver's step on the mean gradient needs no window. */
+    /** The step on the mean gradient needs no window. */
     Layout stepLayout() {
         return Layout.forTraining(network, 1, 1, false, moments());
     }
 
     /** Bytes to set as spark.executor.memoryOverhead for {@code tasks} tasks at a time in an executor. */
     public long memoryOverhead(int tasks) {
-        return JVM_OVERHEAD + tasks * bytesPerTask();
+        return JVM_OVERHEAD + tasks * bytesPerTask() + (gradientsUntil != 0 ? stepLayout().bytes() : 0);
     }
 
     /** Floats that every replica gets at the start of a round: the model, and its optimiser's moments if it has them. */
     public long floatsToReplica() {
-        return (long) network.parameterCount() * (averagesGradients ? 1 : 1 + moments());
+        return (long) network.parameterCount() * (averagesGradients() ? 1 : 1 + moments());
     }
 
     /** Floats of carried state of all shards. */
@@ -125,9 +154,10 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
         return (long) shards * batch * network.stateSize();
     }
 
-    /** Bytes that a round moves, to the replicas and back, with {@code executors} executors: one copy of the model to each,
-     *  one result from every replica. */
-    public long bytesPerRound(int executors) {
-        return Float.BYTES * (executors * (floatsToReplica() + carriedFloats()) + shards * floatsToReplica() + carriedFloats());
+    /** Bytes that a round moves between {@code executors} executors of {@code tasks} tasks at a time: every executor gets the vectors
+     *  and states of the groups of the others. */
+    public long bytesPerRound(int executors, int tasks) {
+        long groups = Math.min(shards, (long) executors * tasks), busy = Math.min(executors, groups);
+        return Float.BYTES * (busy - 1) * (groups * floatsToReplica() + carriedFloats());
     }
 }

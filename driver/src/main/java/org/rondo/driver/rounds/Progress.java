@@ -6,8 +6,9 @@ import org.rondo.driver.checkpoints.Model;
 public interface Progress {
 
     /** Before the first round.
-     *  @param firstRound 0, or where training resumes from a checkpoint */
-    void begin(Plan plan, long firstRound);
+     *  @param firstRound 0, or where training resumes from a checkpoint
+     *  @param tokens     targets of all epochs trained on before */
+    void begin(Plan plan, long firstRound, long tokens);
 
     /** After every round. */
     void round(Round round);

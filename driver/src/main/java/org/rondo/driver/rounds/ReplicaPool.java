@@ -42,8 +42,7 @@ final class ReplicaPool {
     }
 
     /** One exact step of the optimiser on a gradient.
-     *  @param model parameters, the optimiser's moments, and what is not read
-     *  @return parameters and moments */
+     *  @param model parameters, the optimiser's moments, and what stays as it is */
     static float[][] step(Key key, float[][] model, float[] gradient, Stretch stretch) {
         synchronized (IDLE) {
             if (!key.equals(open)) clear();
@@ -52,9 +51,9 @@ final class ReplicaPool {
             List<Block> blocks = Replica.BLOCKS.subList(0, 1 + key.plan.moments());
             sweep.load(Block.GRADIENTS, gradient);
             for (int v = 0; v < blocks.size(); v++) sweep.load(blocks.get(v), model[v]);
-            key.plan.optimizer().step(sweep, stretch.learningRate(), stretch.window(0) + 1);
-            float[][] next = new float[blocks.size()][gradient.length];
-            for (int v = 0; v < next.length; v++) sweep.store(blocks.get(v), next[v]);
+            key.plan.optimizer().step(sweep, stretch.learningRate(), stretch.steps() + 1);
+            float[][] next = model.clone();
+            for (int v = 0; v < blocks.size(); v++) sweep.store(blocks.get(v), next[v] = new float[gradient.length]);
             return next;
         }
     }

@@ -41,17 +41,16 @@ final class Rounds implements AutoCloseable {
         this.warmUp = settings.get(Setting.WARM_UP);
     }
 
-    /** Rounds that are done. */
-    long done() {
-        return cursor.round();
+    TrainingState.Cursor cursor() {
+        return cursor;
     }
 
     Outcome next() {
-        long round = cursor.round();
-        int first = (int) (round % plan.roundsPerEpoch()) * plan.windowsPerRound();
-        Stretch stretch = new Stretch((int) (round / plan.roundsPerEpoch()), first, Math.min(plan.windowsPerRound(), plan.windowsPerEpoch() - first),
-                plan.windowsPerEpoch(), cursor.learningRate().at(round, warmUp), seed);
-        Result[] results = exchange.round("round " + round, "round " + round + ": train " + plan.shards() + " replicas", work(key, stretch), step(key, stretch, round));
+        boolean gradients = plan.averagesGradients(cursor.epoch(), cursor.learningRate());
+        int steps = plan.outer().resetsMoments() && !gradients ? 0 : cursor.epoch() * plan.windowsPerEpoch() + cursor.window();
+        Stretch stretch = new Stretch(cursor.epoch(), cursor.window(), plan.windows(cursor), plan.windowsPerEpoch(), steps, cursor.learningRate().at(cursor.round(), warmUp), seed);
+        String name = "round " + cursor.round();
+        Result[] results = exchange.round(name, name + ": train " + plan.shards() + " replicas", work(key, stretch, gradients), step(key, stretch, gradients, cursor.round()));
         return outcome(results, stretch);
     }
 
@@ -66,7 +65,7 @@ final class Rounds implements AutoCloseable {
         }
         Set<String> kernels = Arrays.stream(results).map(r -> r.kernel).collect(Collectors.toCollection(TreeSet::new));
         Outcome outcome = new Outcome(cursor.round(), loss, tokens, norm, stretch.learningRate(), kernels);
-        cursor = cursor.after(loss, tokens);
+        cursor = cursor.after(stretch.windows(), plan.windowsPerEpoch(), loss, tokens);
         return outcome;
     }
 
@@ -79,15 +78,17 @@ final class Rounds implements AutoCloseable {
 
     /** Starts the next epoch. */
     void nextEpoch(LearningRate learningRate) {
-        cursor = cursor.nextEpoch(learningRate);
+        TrainingState next = state().nextEpoch(plan, learningRate);
+        exchange.restart(next.start(plan));
+        cursor = next.cursor();
     }
 
-    private static Exchange.Work work(ReplicaPool.Key key, Stretch stretch) {
+    private static Exchange.Work work(ReplicaPool.Key key, Stretch stretch, boolean gradients) {
         return (model, carried, shard) -> {
             Replica replica = ReplicaPool.borrow(key);
             boolean done = false;
             try {
-                Result result = key.plan().averagesGradients() ? replica.gradient(model[0], carried, shard, stretch)
+                Result result = gradients ? replica.gradient(model[0], carried, shard, stretch)
                         : replica.train(Arrays.copyOf(model, 1 + key.plan().moments()), carried, shard, stretch);
                 done = true;
                 return result;
@@ -98,22 +99,24 @@ final class Rounds implements AutoCloseable {
         };
     }
 
-    /** The model is the mean, or one exact step of the optimiser on the mean gradient; then follows the average over rounds, if there is one. */
-    private static Exchange.Step step(ReplicaPool.Key key, Stretch stretch, long round) {
-        if (!key.plan().averagesGradients() && key.plan().emaDecay() == 0) return Exchange.MEAN;
+    /** One exact step of the optimiser on the mean gradient, or the outer optimiser's on the mean of the parameters; then the average
+     *  over rounds, if there is one. */
+    private static Exchange.Step step(ReplicaPool.Key key, Stretch stretch, boolean gradients, long round) {
+        Plan plan = key.plan();
+        if (!gradients && plan.outer().isMean() && plan.emaDecay() == 0) return Exchange.MEAN;
         return (before, mean) -> {
-            Plan plan = key.plan();
-            float[][] next = plan.averagesGradients() ? ReplicaPool.step(key, before.get(), mean[0], stretch) : mean;
+            float[][] model = Arrays.copyOf(before.get(), plan.vectors());
+            float[][] next = gradients ? ReplicaPool.step(key, model, mean[0], stretch) : plan.outer().next(model, mean);
             if (plan.emaDecay() == 0) return next;
-            float[][] withAverage = Arrays.copyOf(next, 2 + plan.moments());
-            withAverage[1 + plan.moments()] = Averaging.overRounds(before.get()[1 + plan.moments()], next[0], plan.emaDecay(), round + 1);
+            float[][] withAverage = Arrays.copyOf(next, next.length + 1);
+            withAverage[next.length] = Averaging.overRounds(before.get()[next.length], next[0], plan.emaDecay(), round + 1);
             return withAverage;
         };
     }
 
     private BadInput diverged(String where, double loss, double norm) {
         double clip = plan.optimizer().clipNorm();
-        return new BadInput("training has diverged: in round " + cursor.round() + ", epoch " + (plan.epochsDone(cursor.round()) + 1) + ", " + where
+        return new BadInput("training has diverged: in round " + cursor.round() + ", epoch " + (cursor.epoch() + 1) + ", " + where
                 + ", the loss, its gradient or the model is no longer a finite number (loss " + loss + ", gradient norm " + norm
                 + "); lower learningRate (now " + cursor.learningRate().current() + "), " + (clip == 0 ? "set a clipNorm (now 0, no limit)" : "or lower clipNorm (now " + clip + ")")
                 + " and start again with --overwrite. The last checkpoint, if there is one, is from before and is kept");

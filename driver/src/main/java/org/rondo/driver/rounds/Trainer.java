@@ -34,16 +34,18 @@ public final class Trainer {
             LearningRate rate = LearningRate.start(settings, corpus.validation() != null);
             JavaRDD<Shard> shards = corpus.training().shards(plan.shards(), plan.batch());
             TrainingState state = output.resume(provenance).orElse(TrainingState.initial(plan, settings, rate));
-            progress.begin(plan, state.cursor().round());
-            if (plan.endsEpoch(state.cursor().round())) provenance.tellEpoch(progress, model(plan, state, corpus, provenance));
+            TrainingState.Cursor cursor = state.cursor();
+            progress.begin(plan, cursor.round(), cursor.epoch() * plan.targets() + cursor.tokens());
+            if (cursor.endsEpoch()) provenance.tellEpoch(progress, model(plan, state, corpus, provenance));
             try (Rounds rounds = new Rounds(sc, plan, shards, settings, state)) {
-                while (rounds.done() < plan.rounds()) {
+                while (rounds.cursor().epoch() < plan.epochs()) {
                     long started = System.nanoTime();
+                    int epoch = rounds.cursor().epoch() + 1;
                     Rounds.Outcome outcome = rounds.next();
                     if (provenance.kernels(outcome.kernels())) progress.note("kernel: " + String.join(", ", outcome.kernels()));
-                    progress.round(report(plan, outcome, started));
-                    if (plan.endsEpoch(rounds.done())) endEpoch(plan, rounds, corpus, provenance);
-                    if (output.isDue(plan, rounds.done())) output.write(rounds.state().toCheckpoint(provenance.checkpointFacts()));
+                    progress.round(report(epoch, outcome, started));
+                    if (rounds.cursor().endsEpoch()) endEpoch(plan, rounds, corpus, provenance);
+                    if (output.isDue(rounds.cursor())) output.write(rounds.state().toCheckpoint(plan.moments(), provenance.checkpointFacts()));
                 }
                 return output.finish(model(plan, rounds.state(), corpus, provenance));
             }
@@ -52,10 +54,9 @@ public final class Trainer {
 
     /** Validates on Spark, tells of it, decays the learning rate. */
     private void endEpoch(Plan plan, Rounds rounds, Corpus corpus, Provenance provenance) {
-        TrainingState state = rounds.state();
-        TrainingState.Cursor cursor = state.cursor();
-        int epoch = plan.epochsDone(cursor.round());
-        Model model = model(plan, state, corpus, provenance);
+        TrainingState.Cursor cursor = rounds.cursor();
+        int epoch = cursor.epoch();
+        Model model = model(plan, rounds.state(), corpus, provenance);
         double training = cursor.loss() / cursor.tokens();
         double validation = corpus.validation() == null ? Double.NaN : Evaluation.of(sc, model, corpus.validation(), settings).nats();
         if (corpus.validation() != null && !Double.isFinite(validation))
@@ -70,8 +71,8 @@ public final class Trainer {
         return new Model(plan.network(), state.average(), corpus.vocabulary(), provenance.facts(state.cursor().round()));
     }
 
-    private Progress.Round report(Plan plan, Rounds.Outcome outcome, long started) {
-        return new Progress.Round(outcome.number(), plan.epochsDone(outcome.number()) + 1, outcome.loss() / Math.max(1, outcome.tokens()), outcome.gradientNorm(),
+    private Progress.Round report(int epoch, Rounds.Outcome outcome, long started) {
+        return new Progress.Round(outcome.number(), epoch, outcome.loss() / Math.max(1, outcome.tokens()), outcome.gradientNorm(),
                 outcome.learningRate(), outcome.tokens(), (System.nanoTime() - started) * 1e-9);
     }
 }

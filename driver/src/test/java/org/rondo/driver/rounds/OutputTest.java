@@ -65,7 +65,7 @@ class OutputTest {
         assertTrue(Files.exists(parents) && !Files.exists(dir), "what was there before stays");
 
         Output written = open();
-        written.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(new ObjectMapper().createObjectNode()));
+        written.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         written.close();
         assertTrue(Files.exists(dir.resolve("checkpoints/round-00000000/commit.json")));
     }
@@ -76,7 +76,7 @@ class OutputTest {
                 + "set --output to another directory, or --overwrite to write into it";
         assertEquals(expected, refused());
         Output output = open("overwrite", "true");
-        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         output.finish(model());
         assertEquals("mine", Files.readString(weights));
         assertEquals("mine", Files.readString(notes));
@@ -87,7 +87,7 @@ class OutputTest {
 
     @Test void aFinishedTrainingLeavesTheModelAlone() throws IOException {
         Output output = open();
-        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         output.finish(model());
         try (var files = Files.list(dir)) {
             assertEquals(List.of("model.json", "model.safetensors", "vocabulary.txt"), files.map(f -> f.getFileName().toString()).sorted().toList());
@@ -98,7 +98,7 @@ class OutputTest {
 
     @Test void aModelThatWasNotFinishedIsTakenUp() throws IOException {
         Output output = open();
-        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         write("model.safetensors");
         Files.writeString(dir.resolve("model.json"), "{ \"format\" : 1,");       // killed here
         open();
@@ -131,7 +131,7 @@ class OutputTest {
 
     private List<Long> due(Plan plan, String every) {
         Output output = open("checkpointEvery", every);
-        return LongStream.rangeClosed(1, plan.rounds()).filter(round -> output.isDue(plan, round)).boxed().toList();
+        return LongStream.rangeClosed(1, plan.rounds().getAsLong()).filter(round -> output.isDue(new TrainingState.Cursor(round, (int) (round / 5), (int) (round % 5), null, 0, 0))).boxed().toList();
     }
 
     /** Its rates depend on where it ends; elsewhere more epochs are the same training, for longer. */
@@ -144,7 +144,7 @@ class OutputTest {
     private Map<String, String> differencesWithMoreEpochs(String decay) {
         try (Corpus corpus = Corpus.read(sc, settings())) {
             Checkpoint three = TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true))
-                    .toCheckpoint(new Provenance(sc, settings("decay", decay), plan(), corpus).checkpointFacts());
+                    .toCheckpoint(plan().moments(), new Provenance(sc, settings("decay", decay), plan(), corpus).checkpointFacts());
             return new Provenance(sc, settings("decay", decay, "epochs", "5"), plan(), corpus).differences(three);
         }
     }
@@ -152,7 +152,7 @@ class OutputTest {
     @Test void damagedCheckpointsAreDroppedOnlyIfAsked() throws IOException {
         try (Corpus corpus = Corpus.read(sc, settings())) {
             Provenance provenance = new Provenance(sc, settings(), plan(), corpus);
-            open().write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(provenance.checkpointFacts()));
+            open().write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), provenance.checkpointFacts()));
             assertEquals(0, open().resume(provenance).orElseThrow().cursor().round());
             Files.write(dir.resolve("checkpoints/round-00000000/state.safetensors"), new byte[1]);
             notes.clear();
@@ -167,7 +167,7 @@ class OutputTest {
 
     private Output open(String... given) {
         return Output.open(sc, settings(given), new Progress() {
-            @Override public void begin(Plan plan, long firstRound) { }
+            @Override public void begin(Plan plan, long firstRound, long tokens) { }
 
             @Override public void round(Round round) { }
 

@@ -4,13 +4,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 
 class PlanTest {
-    private static final Settings SETTINGS = Settings.of(Map.of("shards", "4", "batch", "8", "seqLen", "25", "epochs", "3",
+    static final Settings SETTINGS = Settings.of(Map.of("shards", "4", "batch", "8", "seqLen", "25", "epochs", "3",
             "averaging", "parameters", "windowsPerRound", "7", "hidden", "10", "layers", "1", "embedding", "6"));
 
     @Test void countsAreAsWorkedByHand() {
@@ -18,32 +21,72 @@ class PlanTest {
         // 32 streams of 1000 targets, 40 windows of 25, rounds of 7 7 7 7 7 5
         assertEquals(40, plan.windowsPerEpoch());
         assertEquals(6, plan.roundsPerEpoch());
-        assertEquals(18, plan.rounds());
+        assertEquals(OptionalLong.of(18), plan.rounds());
         // embedding 20*6, LSTM 40*(6+10+1), output 20*11
         assertEquals(120 + 680 + 220, plan.network().parameterCount());
         // Adam: parameters and two moments to each replica; h and c of 8 streams of 10 units carried by each shard
         assertEquals(3 * 1020, plan.floatsToReplica());
         assertEquals(4 * 8 * 20, plan.carriedFloats());
-        assertEquals(4 * (2 * (3060 + 640) + 4 * 3060 + 640), plan.bytesPerRound(2));
-        assertTrue(plan.endsEpoch(6) && plan.endsEpoch(18) && !plan.endsEpoch(5) && !plan.endsEpoch(0));
+        assertEquals(4 * (2 * 3060 + 640), plan.bytesPerRound(2, 1));
+        assertEquals(0, plan.bytesPerRound(1, 4));
+        assertEquals(List.of(7, 7, 7, 7, 7, 5), List.of(0, 7, 14, 21, 28, 35).stream().map(window -> plan.windows(state(1, window, false))).toList());
     }
 
     @Test void gradientsAreAveragedEveryWindow() {
-        Plan plan = Plan.of(SETTINGS.with(org.rondo.driver.Setting.AVERAGING, "gradients"), 20, 32_001);
+        Plan plan = Plan.of(SETTINGS.with(Setting.AVERAGING, "gradients"), 20, 32_001);
         assertEquals(40, plan.roundsPerEpoch());
+        assertEquals(OptionalLong.of(120), plan.rounds());
+        assertEquals(1, plan.windows(state(1_000_000, 35, true)));
         assertEquals(1020, plan.floatsToReplica());
     }
 
-    /** The average before and after a round; replicas see nothing of it. */
+    @Test void aFirstPhaseAveragesGradients() {
+        Plan plan = Plan.of(SETTINGS.with(Setting.GRADIENTS_UNTIL, "2"), 20, 32_001);
+        assertEquals(OptionalLong.of(2 * 40 + 6), plan.rounds());
+        assertEquals(1, plan.windows(state(1, 7, true)));
+        assertEquals(7, plan.windows(state(2, 7, false)));
+        assertEquals(3 * 1020, plan.floatsToReplica());
+        assertTrue(plan.memoryOverhead(1) > Plan.of(SETTINGS, 20, 32_001).memoryOverhead(1), "the executors step");
+        // an epoch fewer than the first phase has
+        assertEquals(OptionalLong.of(40), Plan.of(SETTINGS.with(Setting.GRADIENTS_UNTIL, "2").with(Setting.EPOCHS, 1), 20, 32_001).rounds());
+    }
+
+    @Test void theFirstPhaseMayLastUntilTheLearningRateDecays() {
+        Plan plan = Plan.of(SETTINGS.with(Setting.GRADIENTS_UNTIL, "decay").with(Setting.DECAY, "plateau"), 20, 32_001);
+        assertEquals(OptionalLong.empty(), plan.rounds());
+        assertEquals(1, plan.windows(state(2, 7, false)));
+        assertEquals(7, plan.windows(state(1, 7, true)));
+    }
+
+    @Test void aFirstPhaseOfWhatThereIsNotIsRefused() {
+        for (Settings settings : List.of(SETTINGS.with(Setting.GRADIENTS_UNTIL, "decay"), SETTINGS.with(Setting.GRADIENTS_UNTIL, "2").with(Setting.AVERAGING, "gradients"))) {
+            String message = assertThrows(BadInput.class, () -> Plan.of(settings, 20, 32_001)).getMessage();
+            assertTrue(message.startsWith("gradientsUntil is "), message);
+        }
+    }
+
+    private static TrainingState.Cursor state(int epoch, int window, boolean decayed) {
+        return new TrainingState.Cursor(0, epoch, window, new LearningRate(1, 1, 0, decayed), 0, 0);
+    }
+
+    /** The velocity, kept, fetched and arriving, as Nesterov's momentum has one; the plain mean has none. */
+    @Test void anOuterOptimiserTakesRoomInTheDriverAlone() {
+        Plan mean = Plan.of(SETTINGS.with(Setting.OUTER_OPTIMIZER, "mean"), 20, 32_001), momentum = Plan.of(SETTINGS, 20, 32_001);
+        assertEquals(mean.driverHeap() + 3 * 4 * 1020, momentum.driverHeap());
+        assertEquals(mean.bytesPerRound(2, 1), momentum.bytesPerRound(2, 1));
+        assertEquals(mean.bytesPerTask(), momentum.bytesPerTask());
+    }
+
+    /** The average, kept, fetched and arriving; replicas see nothing of it. */
     @Test void anAverageOverRoundsTakesRoomInTheDriverAlone() {
-        Plan plan = Plan.of(SETTINGS, 20, 32_001), averaged = Plan.of(SETTINGS.with(org.rondo.driver.Setting.EMA_DECAY, "0.9"), 20, 32_001);
-        assertEquals(plan.driverHeap() + 2 * 4 * 1020, averaged.driverHeap());
-        assertEquals(plan.bytesPerRound(2), averaged.bytesPerRound(2));
+        Plan plan = Plan.of(SETTINGS, 20, 32_001), averaged = Plan.of(SETTINGS.with(Setting.EMA_DECAY, "0.9"), 20, 32_001);
+        assertEquals(plan.driverHeap() + 3 * 4 * 1020, averaged.driverHeap());
+        assertEquals(plan.bytesPerRound(2, 1), averaged.bytesPerRound(2, 1));
         assertEquals(plan.bytesPerTask(), averaged.bytesPerTask());
     }
 
     @Test void moreWindowsThanCanBeCountedAreRefused() {
-        Settings settings = SETTINGS.with(org.rondo.driver.Setting.EPOCHS, 1_000_000);
+        Settings settings = SETTINGS.with(Setting.EPOCHS, 1_000_000);
         String message = assertThrows(BadInput.class, () -> Plan.of(settings, 20, 2_000_000_001L)).getMessage();
         assertTrue(message.contains("lower epochs"), message);
     }

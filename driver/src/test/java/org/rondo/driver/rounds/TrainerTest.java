@@ -61,11 +61,11 @@ class TrainerTest {
         assertArrayEquals(expected, bytes("other"));
     }
 
-    /** All that a checkpoint has to hold is in use: both moments, the average over rounds, dropout's window numbers,
-     *  and a learning rate that has decayed. */
-    @ParameterizedTest @ValueSource(strings = {"gradients", "parameters"})
-    void aTrainingThatIsStoppedGoesOnToTheSameBits(String averaging) throws IOException {
-        String[] all = {"averaging", averaging, "optimizer", "adam", "learningRate", "0.5", "dropout", "0.2", "decay", "epoch",
+    /** All that a checkpoint has to hold is in use: both moments, the outer optimiser's velocity, the average over rounds, dropout's
+     *  window numbers, and a learning rate that has decayed. */
+    @ParameterizedTest @CsvSource({"gradients, auto, average", "parameters, mean, average", "parameters, bmuf, reset", "parameters, diloco, average"})
+    void aTrainingThatIsStoppedGoesOnToTheSameBits(String averaging, String outer, String innerState) throws IOException {
+        String[] all = {"averaging", averaging, "outerOptimizer", outer, "innerState", innerState, "optimizer", "adam", "learningRate", "0.5", "dropout", "0.2", "decay", "epoch",
                 "decayFactor", "0.3", "epochs", "4", "emaDecay", "0.9"};
         byte[] undisturbed = train("local[2]", "whole", all);
         List<String> heard = new ArrayList<>();
@@ -126,6 +126,73 @@ class TrainerTest {
         }
         assertArrayEquals(undisturbed, train("local[1]", "stopped", all));
         assertTrue(epochs("whole").contains("trainingLoss"));
+    }
+
+    @Test void theOuterOptimiserIsBlockMomentumUnlessToldOtherwise() throws IOException {
+        byte[] auto = train("local[2]", "auto", "averaging", "parameters");
+        assertArrayEquals(auto, train("local[2]", "bmuf", "averaging", "parameters", "outerOptimizer", "bmuf"));
+        assertFalse(Arrays.equals(auto, train("local[2]", "mean", "averaging", "parameters", "outerOptimizer", "mean")));
+        assertFalse(Arrays.equals(auto, train("local[2]", "reset", "averaging", "parameters", "momentum", "0.9", "innerState", "reset")));
+    }
+
+    /** The first step of momentum is that of none. */
+    @Test void momentumThatIsResetInEveryRoundOfOneWindowIsNone() throws IOException {
+        byte[] none = train("local[2]", "none", "averaging", "parameters", "windowsPerRound", "1");
+        assertArrayEquals(none, train("local[2]", "reset", "averaging", "parameters", "windowsPerRound", "1", "momentum", "0.9", "innerState", "reset"));
+        assertFalse(Arrays.equals(none, train("local[2]", "averaged", "averaging", "parameters", "windowsPerRound", "1", "momentum", "0.9")));
+    }
+
+    /** Adam's first step is as long as the learning rate in every weight that has a gradient well above 1e-8; a later one after moments of zero
+     *  is not. Here an epoch is one window, and so one step. */
+    @Test void adamsStepsAreCountedFromTheReset() {
+        float[][] w = new float[3][];
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
+            new Trainer(sc, settings("reset", "shards", "1", "batch", "1", "seqLen", "3197", "averaging", "parameters", "innerState", "reset", "optimizer", "adam", "learningRate", "0.25",
+                    "clipNorm", "0", "epochs", "2"), new Silent() {
+                @Override public void epoch(int epoch, double training, double validation, Model model) {
+                    w[epoch] = model.parameters();
+                }
+            }).train();
+        }
+        double longest = 0;
+        for (int i = 0; i < w[1].length; i++) longest = Math.max(longest, Math.abs((double) w[2][i] - w[1][i]));
+        // gradients here reach 1e-2, of which the 1e-8 are 1e-6; weights below 4 are rounded twice
+        assertEquals(0.25, longest, 0.25e-6 + 2 * 4 * 0x1p-24);
+    }
+
+    /** While gradients are averaged it is that training; then it goes on by itself, from there. */
+    @Test void aFirstPhaseIsATrainingThatAveragesGradients() throws IOException {
+        byte[] gradients = train("local[2]", "gradients", "epochs", "2");
+        assertArrayEquals(gradients, train("local[2]", "first phase", "epochs", "2", "averaging", "parameters", "gradientsUntil", "2"));
+        byte[] both = train("local[2]", "both", "averaging", "parameters", "gradientsUntil", "2");
+        assertFalse(Arrays.equals(both, train("local[2]", "all", "averaging", "parameters", "gradientsUntil", "3")));
+        // the rate decays after the second epoch
+        assertArrayEquals(train("local[2]", "counted", "averaging", "parameters", "gradientsUntil", "2", "decay", "epoch", "decayAfter", "2"),
+                train("local[4]", "decay", "averaging", "parameters", "gradientsUntil", "decay", "decay", "epoch", "decayAfter", "2"));
+    }
+
+    /** Stopped in both phases, in the last round of one, and in the first of the other; 33 rounds an epoch, then 9. */
+    @ParameterizedTest @CsvSource({"1, average", "1, reset", "decay, average", "decay, reset"})
+    void aTrainingOfTwoPhasesGoesOnToTheSameBits(String until, String innerState) throws IOException {
+        String[] all = {"averaging", "parameters", "gradientsUntil", until, "innerState", innerState, "optimizer", "adam", "learningRate", "0.1", "dropout", "0.2",
+                "decay", "epoch", "decayAfter", "1", "checkpointEvery", "3", "warmUp", "50"};
+        byte[] undisturbed = train("local[2]", "whole", all);
+        List<Long> seen = new ArrayList<>();
+        List<Integer> epochs = new ArrayList<>();
+        for (long stop : new long[] {5, 32, 33, 35, 45, 47}) {
+            try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
+                assertThrows(Stop.class, () -> new Trainer(sc, settings("stopped", all), new Silent() {
+                    @Override public void round(Round round) {
+                        seen.add(round.number());
+                        epochs.add(round.epoch());
+                        if (round.number() >= stop) throw new Stop();
+                    }
+                }).train());
+            }
+        }
+        assertArrayEquals(undisturbed, train("local[4]", "stopped", all));
+        assertEquals(epochs("whole"), epochs("stopped"));
+        assertTrue(epochs.contains(1) && epochs.contains(2), seen + " in epochs " + epochs);
     }
 
     /** With one round an epoch, models of 1, 2 and 3 epochs are those after rounds 1, 2 and 3; with decay 0.5 they count 1 : 2 : 4. */
@@ -277,7 +344,7 @@ class TrainerTest {
     }
 
     private static class Silent implements Progress {
-        @Override public void begin(Plan plan, long firstRound) { }
+        @Override public void begin(Plan plan, long firstRound, long tokens) { }
 
         @Override public void round(Round round) { }
 

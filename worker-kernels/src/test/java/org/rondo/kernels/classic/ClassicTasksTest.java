@@ -67,7 +67,7 @@ class ClassicTasksTest {
     }
 
     static Stream<Experiment> twentySeeds() {
-        Range most = new Range(17, SEEDS), few = new Range(0, 2);
+        Range most = new Range(17, SEEDS), few = new Range(0, 5);
         Experiment reber = new Experiment("embedded Reber", seed -> new Reber(Reber.SHORTEST, seed), REBER, SEEDS, most, new Range(0, 0)),
                 longReber = new Experiment("embedded Reber, 25 symbols or more", seed -> new Reber(25, seed), LONG_REBER, SEEDS, most, new Range(0, 0)),
                 adding = new Experiment("adding, T = 100", seed -> new Adding(100, seed), ADDING, SEEDS, most, new Range(0, 25)),
