@@ -120,7 +120,7 @@ class ClusterIT {
     @Test void dynamicAllocation() throws Exception {
         List<String> conf = new ArrayList<>();
         for (String entry : List.of("enabled=true", "shuffleTracking.enabled=true", "shuffleTracking.timeout=1s", "minExecutors=1", "initialExecutors=1",
-                "schedulerBacklogTimeout=100ms", "executorIdleTimeout=1s", "cachedExecutorIdleTimeout=1s"))
+                "schedulerBacklogTimeout=1s", "executorIdleTimeout=1s", "cachedExecutorIdleTimeout=1s"))
             conf.addAll(List.of("--conf", "spark.dynamicAllocation." + entry));
         Driver driver = site.train(cluster.url(), "dynamic", conf.toArray(String[]::new));
         int next = driver.await("a second executor", 0, event -> event.matches("executor 1 is added .*"));
@@ -135,8 +135,8 @@ class ClusterIT {
 
     /** On two slots. All others here have fewer slots than shards. */
     @Test void moreSlotsThanShards() throws Exception {
-        site.train("local[1]", "shard", "--shards", "1").end(0);
-        site.train(cluster.url(), "shard-cluster", "--shards", "1").end(0);
+        site.train("local[1]", "shard", "--shards", "1", "--epochs", "1").end(0);
+        site.train(cluster.url(), "shard-cluster", "--shards", "1", "--epochs", "1").end(0);
         assertEquals(site.model("shard"), site.model("shard-cluster"));
     }
 

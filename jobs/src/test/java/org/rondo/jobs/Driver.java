@@ -39,7 +39,12 @@ final class Driver implements AutoCloseable {
         builder.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
         process = builder.start();
         closing = new Thread(process::destroyForcibly);
-        Runtime.getRuntime().addShutdownHook(closing);
+        try {
+            Runtime.getRuntime().addShutdownHook(closing);
+        } catch (IllegalStateException ending) {
+            process.destroyForcibly();
+            throw ending;
+        }
     }
 
     boolean isAlive() {

@@ -54,14 +54,18 @@ final class Site implements AutoCloseable {
 
     /** 15 rounds of half a second of one core each, a checkpoint after every one.
      *  @param output name of the model on HDFS, and with a number of the folder with the logs
-     *  @param more   settings and Spark's configuration; the last of a key wins */
+     *  @param more   settings in place of the usual ones, and Spark's configuration */
     Driver train(String master, String output, String... more) throws IOException {
-        List<String> words = new ArrayList<>(List.of("train", "--master", master, "--driver-memory", "512m", "--executor-memory", "512m",
+        List<String> usual = List.of("--master", master, "--driver-memory", "512m", "--executor-memory", "512m",
                 "--input", path("text").toString(), "--output", path(output).toString(), "--hidden", "64", "--layers", "2", "--embedding", "16",
                 "--batch", "2", "--seqLen", "25", "--dropout", "0.2", "--shards", "5", "--averaging", "parameters", "--windowsPerRound", "240",
                 "--epochs", "5", "--checkpointEvery", "1",
                 "--conf", "spark.driver.extraJavaOptions=" + SHORT, "--conf", "spark.executor.extraJavaOptions=" + SHORT,
-                "--conf", "spark.hadoop.dfs.blocksize=1m"));        // HDFS counts a block that is written against a quota as a whole one
+                "--conf", "spark.network.timeout=600s",             // a machine that stands still loses no executor
+                "--conf", "spark.hadoop.dfs.blocksize=1m");         // HDFS counts a block that is written against a quota as a whole one
+        List<String> words = new ArrayList<>(List.of("train"));
+        for (int w = 0; w < usual.size(); w += 2)
+            if (usual.get(w).equals("--conf") || !List.of(more).contains(usual.get(w))) words.addAll(usual.subList(w, w + 2));
         words.addAll(List.of(more));
         return start(output, words);
     }
