@@ -11,6 +11,7 @@ import org.apache.logging.log4j.core.config.Configurator;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.Registrator;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import scala.Tuple2;
@@ -71,6 +72,8 @@ public final class Rondo {
         conf.setIfMissing("spark.locality.wait", "0s");                    // else a replaced executor stays idle
         conf.setIfMissing("spark.driver.maxResultSize", "0");              // what averaging holds does not grow with the results
         conf.setIfMissing("spark.ui.showConsoleProgress", "false");        // Rondo has its own
+        String registrators = conf.get("spark.kryo.registrator", "");
+        conf.set("spark.kryo.registrator", registrators + (registrators.isEmpty() ? "" : ",") + Registrator.class.getName());
         JavaSparkContext sc = new JavaSparkContext(conf);
         if (!settings.get(Setting.DEBUG)) FailedTasks.inOneLine(sc.master());      // after Spark has configured its log
         return sc;

@@ -75,9 +75,13 @@ final class Folder {
         MessageDigest sha256 = sha256();
         try (FSDataOutputStream out = fs.create(file, true)) {
             OutputStream buffered = new BufferedOutputStream(new DigestOutputStream(out, sha256), 1 << 16);
-            writer.write(buffered);
-            buffered.flush();
-            if (out.hasCapability(StreamCapabilities.HSYNC)) out.hsync();
+            try {
+                writer.write(buffered);
+                buffered.flush();
+                if (out.hasCapability(StreamCapabilities.HSYNC)) out.hsync();
+            } catch (IOException e) {
+                throw new IOException(e.getMessage(), e);       // HDFS throws the very same from close, and none may suppress itself
+            }
         }
         return new Seal(fs.getFileStatus(file).getLen(), hex(sha256));
     }

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,6 +20,7 @@ import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.hdfs.MiniDFSCluster;
+import org.apache.hadoop.hdfs.client.HdfsAdmin;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.AfterAll;
@@ -98,6 +100,19 @@ class HdfsTest {
         assertEquals(List.of(), notes);
         checkpoints.delete();
         assertFalse(hdfs.exists(new Path("/out/checkpoints")));
+    }
+
+    @Test void aCheckpointThatDoesNotFitSaysSo() throws IOException {
+        Checkpoints checkpoints = new Checkpoints(new Path("/full/checkpoints"), sc.hadoopConfiguration(), 2);
+        checkpoints.write(checkpoint(1));
+        HdfsAdmin admin = new HdfsAdmin(hdfs.getUri(), sc.hadoopConfiguration());
+        admin.setSpaceQuota(new Path("/full"), 1);
+        String message = assertThrows(UncheckedIOException.class, () -> checkpoints.write(checkpoint(2))).getMessage();
+        assertTrue(message.startsWith("cannot write the checkpoint " + hdfs.getUri() + "/full/checkpoints/round-00000002: The DiskSpace quota of /full is exceeded"), message);
+        admin.clearSpaceQuota(new Path("/full"));
+        assertEquals(1, checkpoints.newest(note -> { }).orElseThrow().round());
+        checkpoints.write(checkpoint(2));
+        assertEquals(2, checkpoints.newest(note -> { }).orElseThrow().round());
     }
 
     @Test void aModelIsSavedAndLoaded() throws IOException {

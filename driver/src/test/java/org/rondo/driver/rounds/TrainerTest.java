@@ -26,6 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.Registrator;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.scoring.Evaluation;
@@ -55,7 +56,8 @@ class TrainerTest {
     @ParameterizedTest @ValueSource(strings = {"org.apache.spark.serializer.KryoSerializer", "org.apache.spark.serializer.JavaSerializer"})
     void theSerializerLeavesNoTrace(String serializer) throws IOException {
         byte[] expected = train("local[2]", "plain", "epochs", "1");
-        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]").set("spark.serializer", serializer))) {
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]").set("spark.serializer", serializer)
+                .set("spark.kryo.registrationRequired", "true").set("spark.kryo.registrator", Registrator.class.getName()))) {
             new Trainer(sc, settings("other", "epochs", "1"), new Silent()).train();
         }
         assertArrayEquals(expected, bytes("other"));

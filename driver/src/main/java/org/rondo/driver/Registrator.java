@@ -1,0 +1,26 @@
+package org.rondo.driver;
+
+import com.esotericsoftware.kryo.Kryo;
+import java.util.List;
+import org.apache.spark.serializer.KryoRegistrator;
+
+/** The classes that travel as data, for {@code spark.serializer} Kryo with {@code spark.kryo.registrationRequired=true}. What
+ *  Spark and its Scala register by themselves is left out; closures travel by Java's serialisation whatever is set. */
+public final class Registrator implements KryoRegistrator {
+    /** By name: most are nobody else's business. */
+    private static final List<String> CLASSES = List.of(
+            "[Ljava.lang.String;", "[[I", "[[F",
+            "org.rondo.driver.corpus.Vocabulary", "org.rondo.driver.corpus.Tokens$Piece", "org.rondo.driver.corpus.Tokens$Place",
+            "org.rondo.driver.corpus.Tokens$Fragment", "org.rondo.driver.rounds.Rounds$Start",
+            "org.rondo.kernels.Shard", "org.rondo.kernels.Replica$Result");
+
+    @Override public void registerClasses(Kryo kryo) {
+        for (String name : CLASSES) {
+            try {
+                kryo.register(Class.forName(name));
+            } catch (ClassNotFoundException e) {
+                throw new IllegalStateException("Registrator names " + name + ", which this version of Rondo does not have", e);
+            }
+        }
+    }
+}
