@@ -69,7 +69,7 @@ struct Lstm {
         float* gates = gatesOf(r, t, p);
         const bool far = isFar(r);
         return [=](long first, long j, auto& G) {
-            constexpr long M = G.rows;
+            const long M = G.rows;
             const long at = first * S + j;
             auto gate = [&](long q, auto f) {
                 RONDO_UNROLL for (long m = 0; m < M; m++) store(gates + (first + m) * PANEL + q * UNITS + j, G[m][q] = f(m, G[m][q]));
