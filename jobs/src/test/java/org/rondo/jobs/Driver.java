@@ -102,6 +102,17 @@ final class Driver implements AutoCloseable {
         return round;
     }
 
+    /** Tasks of a round that no executor has been given yet. */
+    int waiting(int round) throws IOException {
+        int waiting = 0;
+        for (String event : events()) {
+            if (round(event) != round) continue;
+            if (event.startsWith("job ")) waiting += Integer.parseInt(event.replaceAll(".* with (\\d+) tasks: .*", "$1"));
+            else if (event.contains(" starts: ")) waiting--;
+        }
+        return waiting;
+    }
+
     /** -1 for what is of no round. */
     static int round(String event) {
         Matcher matcher = ROUND.matcher(event);

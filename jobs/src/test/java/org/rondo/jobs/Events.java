@@ -44,7 +44,7 @@ public final class Events extends SparkListener {
     @Override public void onJobStart(SparkListenerJobStart start) {
         String description = start.properties().getProperty("spark.job.description", "");
         CollectionConverters.asJava(start.stageIds()).forEach(stage -> jobOfStage.put((Integer) stage, description));
-        write("job " + start.jobId() + " starts: " + description);
+        write("job " + start.jobId() + " starts with " + start.stageInfos().last().numTasks() + " tasks: " + description);
     }
 
     @Override public void onTaskStart(SparkListenerTaskStart start) {
