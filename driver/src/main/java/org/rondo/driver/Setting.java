@@ -29,6 +29,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<String> CELL = choice("cell", "lstm", "what a layer is made of: an LSTM, an LSTM with peepholes, or the vanilla RNN with tanh or relu", "lstm", "peephole", "rnn", "relu");
     public static final Setting<String> CANDIDATE_ACTIVATION = choice("candidateActivation", "tanh", "nonlinearity of an LSTM's candidate gate", "tanh", "sigmoid");
     public static final Setting<Double> FORGET_BIAS = decimal("forgetBias", "0", -100, 100, "added to the initial bias of an LSTM's forget gates; 1 lets it remember from the start");
+    public static final Setting<Double> INITIAL_RANGE = decimal("initialRange", "0", 0, 10, "embedding and softmax weights start uniform within this of zero, the softmax's bias at zero; 0: as nn.Embedding's and nn.Linear's in PyTorch, standard normal and within 1/sqrt of the width");
     public static final Setting<Integer> HIDDEN = integer("hidden", 256, 1, 65_536, "units of every layer");
     public static final Setting<Integer> LAYERS = integer("layers", 2, 1, 64, "recurrent layers, each reading the one below");
     public static final Setting<Integer> EMBEDDING = integer("embedding", 64, 1, 65_536, "width of a token's vector");
@@ -45,11 +46,15 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> GRADIENTS_UNTIL = new Setting<>("gradientsUntil", "0", "decay, or an integer from 0 to 1000000",
             "a first phase of averaging=parameters in which gradients are averaged: so many epochs, or decay: until the learning rate first decays; 0 for none",
             s -> s.strip().equals("decay") ? UNTIL_DECAY : integer(s, 0, 1_000_000)).listed();
-    public static final Setting<Integer> WINDOWS_PER_ROUND = integer("windowsPerRound", 10, 1, 1_000_000, "windows between two averagings (averaging=parameters; otherwise 1)");
+    /** What {@link #WINDOWS_PER_ROUND} is for {@code auto}. */
+    public static final int AUTO = 0;
+    public static final Setting<Integer> WINDOWS_PER_ROUND = new Setting<>("windowsPerRound", "10", "auto, or an integer from 1 to 1000000",
+            "windows between two averagings (averaging=parameters; otherwise 1); auto: as few as keep averaging below a twentieth of the time, measured when a training starts and kept when it is resumed",
+            s -> s.strip().equals("auto") ? AUTO : integer(s, 1, 1_000_000)).listed();
     public static final Setting<String> OUTER_OPTIMIZER = choice("outerOptimizer", "auto", "from the mean of the replicas to the next model (averaging=parameters); mean: it is the mean; bmuf: block momentum 1 - 1/shards; diloco: momentum 0.9, learning rate 0.7, both Nesterov's; auto: bmuf for more than one shard", "auto", "mean", "bmuf", "diloco");
     public static final Setting<Double> OUTER_MOMENTUM = autoOrDecimal("outerMomentum", 0, 0.9999, "of the outer optimiser; auto: its own");
     public static final Setting<Double> OUTER_LEARNING_RATE = autoOrDecimal("outerLearningRate", 1e-6, 100, "what the outer optimiser multiplies the mean step by; auto: its own");
-    public static final Setting<String> INNER_STATE = choice("innerState", "average", "the replicas' momentum or Adam's moments, between two rounds (averaging=parameters); average: their mean; reset: zero at the start of every round", "average", "reset");
+    public static final Setting<String> INNER_STATE = choice("innerState", "average", "the replicas' momentum or Adam's moments, between two rounds (averaging=parameters); average: their mean; keep: each replica's own; reset: zero at the start of every round", "average", "keep", "reset");
     public static final Setting<Integer> EPOCHS = integer("epochs", 10, 1, 1_000_000, "passes over the data");
 
     public static final Setting<String> OPTIMIZER = choice("optimizer", "adam", "sgd; adam (0.9, 0.999, 1e-8); adamw: adam with decoupled weightDecay", "sgd", "adam", "adamw");

@@ -15,13 +15,19 @@ public final class Parameters {
 
     /** @param forgetBias added to the bias of every forget gate (Gers et al. 2000; 1 lets a new LSTM remember) */
     public static float[] initial(Network network, long seed, double forgetBias) {
+        return initial(network, seed, forgetBias, 0);
+    }
+
+    /** @param range of the embedding and the head's weights, uniform within it of zero, and the head's bias is zero, as is usual
+     *               for language models trained by SGD (Zaremba et al. 2014); 0: as above */
+    public static float[] initial(Network network, long seed, double forgetBias, double range) {
         float[] w = new float[network.parameterCount()];
         Philox.Stream random = new Philox.Stream(seed, INITIAL_WEIGHTS);
         for (Tensor t : network.tensors()) {
             boolean embedding = t.name().equals("embedding.weight"), head = t.name().startsWith("output.") || embedding;
-            float bound = (float) (1 / Math.sqrt(head ? network.width() : network.hidden()));
+            float bound = (float) (head && range > 0 ? t.name().equals("output.bias") ? 0 : range : 1 / Math.sqrt(head ? network.width() : network.hidden()));
             for (int i = t.offset(); i < t.end(); i++)
-                w[i] = embedding && !network.tied() ? random.normal() : bound * (2 * random.uniform() - 1);
+                w[i] = embedding && !network.tied() && range == 0 ? random.normal() : bound * (2 * random.uniform() - 1);
             if (t.name().startsWith("bias_") && network.cell().hasMemory())
                 for (int j = 0; j < network.hidden(); j++) w[t.offset() + network.hidden() + j] += (float) forgetBias;
         }

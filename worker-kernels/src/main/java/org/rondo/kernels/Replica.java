@@ -70,7 +70,11 @@ public final class Replica implements AutoCloseable {
 
         /** The same without what is large: once the vectors are averaged. */
         public Result withoutVectors() {
-            return new Result(shard, new float[0][], state, loss, tokens, gradientNorm, diverged, kernel);
+            return with(new float[0][], state);
+        }
+
+        public Result with(float[][] vectors, float[] state) {
+            return new Result(shard, vectors, state, loss, tokens, gradientNorm, diverged, kernel);
         }
     }
 

@@ -1,5 +1,6 @@
 package org.rondo.driver.rounds;
 
+import java.io.Serializable;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -13,12 +14,56 @@ import org.rondo.kernels.Replica;
  *  is met. A mean is taken as a + (b - a) * share, so that equal vectors stay equal to the bit. */
 final class Averaging {
     private final int shards;
-    private final Map<String, Mean> waiting = new HashMap<>();
+    private final Map<Node, Mean> waiting = new HashMap<>();
     private final Consumer<float[][]> merged;
     private Mean mean;
 
     /** Vectors, and the tokens they are a mean over. */
     record Mean(float[][] vectors, long tokens) { }
+
+    /** A node of the tree over so many leaves: the mean of leaves index * 2^level on, up to as many as that.
+     *  @param level 0 for a leaf */
+    record Node(int level, int index) implements Serializable {
+
+        static int nodes(int level, int leaves) {
+            return (int) ((leaves + (1L << level) - 1) >> level);
+        }
+
+        boolean isRoot(int leaves) {
+            return nodes(level, leaves) == 1;
+        }
+
+        Node parent() {
+            return new Node(level + 1, index / 2);
+        }
+
+        /** Of the two children of the parent the other; null at the edge of the tree, where the parent has but one. */
+        Node sibling(int leaves) {
+            return (index ^ 1) < nodes(level, leaves) ? new Node(level, index ^ 1) : null;
+        }
+
+        boolean covers(int leaf) {
+            return leaf >> level == index;
+        }
+
+        /** The first leaf after its own. */
+        int end(int leaves) {
+            return (int) Math.min(leaves, index + 1L << level);
+        }
+
+        /** From 0, over all levels from the leaves on. */
+        int number(int leaves) {
+            int number = index;
+            for (int l = 0; l < level; l++) number += nodes(l, leaves);
+            return number;
+        }
+
+        static Node of(int number, int leaves) {
+            int level = 0, index = number;
+            for (; index >= nodes(level, leaves); level++) index -= nodes(level, leaves);
+            return new Node(level, index);
+        }
+    }
 
     Averaging(int shards) {
         this(shards, merged -> { });
@@ -36,8 +81,22 @@ final class Averaging {
     }
 
     /** The same of a mean: over one shard, or, where every subtree of some height counts as one, over such a group. */
-    synchronized void add(int shard, Mean arrived) {
-        add(0, shard, arrived);
+    void add(int shard, Mean arrived) {
+        add(new Node(0, shard), arrived);
+    }
+
+    /** The same of a node that was merged before it came. */
+    synchronized void add(Node node, Mean arrived) {
+        Node sibling = node.sibling(shards);
+        if (node.isRoot(shards)) {
+            mean = arrived;
+        } else if (sibling == null) {
+            add(node.parent(), arrived);
+        } else {
+            Mean other = waiting.remove(sibling);
+            if (other == null) waiting.put(node, arrived);
+            else add(node.parent(), node.index < sibling.index ? merge(arrived, other) : merge(other, arrived));
+        }
     }
 
     /** The mean over rounds 1 to {@code round} of the parameters after each: an exponential moving average, in which those of
@@ -67,25 +126,6 @@ final class Averaging {
     synchronized Mean whole() {
         if (mean == null) throw new IllegalStateException("the mean of " + shards + " shards was asked for before all were there; partial means held: " + waiting.keySet());
         return mean;
-    }
-
-    private void add(int level, int node, Mean arrived) {
-        int nodes = nodes(level), sibling = node ^ 1;
-        if (nodes == 1) {
-            mean = arrived;
-        } else if (sibling >= nodes) {
-            add(level + 1, node / 2, arrived);
-        } else {
-            Mean other = waiting.remove(level + "." + sibling);
-            if (other == null) waiting.put(level + "." + node, arrived);
-            else add(level + 1, node / 2, node < sibling ? merge(arrived, other) : merge(other, arrived));
-        }
-    }
-
-    private int nodes(int level) {
-        int nodes = shards;
-        for (int l = 0; l < level; l++) nodes = (nodes + 1) / 2;
-        return nodes;
     }
 
     private Mean merge(Mean a, Mean b) {

@@ -4,6 +4,7 @@ import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
@@ -32,8 +33,8 @@ import scala.runtime.BoxedUnit;
  *  <p>A round is one job of one stage. Each of its tasks reads what all tasks of the last round left ({@link RoundRdd}), takes
  *  the mean and the step that follows ({@link ModelRdd}: a JVM does this once), has the replicas of its shards work on that
  *  model one after the other, merges them along the tree of {@link Averaging}, and leaves their mean as a block of its own. A
- *  task has the shards of one subtree, as many as leave every slot a task. So what is sent does not grow with the number of
- *  replicas, and no bit of the model depends on how many tasks there were.
+ *  task has the shards of one subtree, as many as leave every slot a task, and neighbouring tasks go to one executor, where they merge
+ *  ({@link Gathering}). So what is sent does not grow with the number of replicas, and no bit of the model depends on how many tasks there were.
  *
  *  <p>The driver keeps a model to go back to, and the rounds since. If a block was lost with its executor, those rounds are done
  *  again. A model is kept whenever fetching it has become cheap beside the work that would be lost; after a loss, every time,
@@ -100,6 +101,8 @@ final class Exchange implements AutoCloseable {
     private ModelRdd next;
     private Broadcast<Start> given;
     private int groupSize;
+    /** Executors, as Spark's locations, each where it has its shards: null where one has gone and none has come since. */
+    private final List<String> seats = new ArrayList<>();
     private final int deadlineSeconds;
     /** Of what runs now, by System.nanoTime(). */
     private long deadline;
@@ -152,7 +155,7 @@ final class Exchange implements AutoCloseable {
     private Result[] run(Round now) throws SparkException {
         sc.setJobGroup(now.name, now.description, true);
         ModelRdd from = next();
-        RoundRdd to = new RoundRdd(sc, shards, from, now.work, now.step.readsModel(), groupSize);
+        RoundRdd to = new RoundRdd(sc, shards, from, now.work, now.step.readsModel(), groupSize, new ArrayList<>(seats));
         byte[][] headers = new byte[to.getNumPartitions()][];
         try {
             runJob(to, headers);
@@ -203,8 +206,9 @@ final class Exchange implements AutoCloseable {
     private ModelRdd next() {
         if (next == null) {
             int size = groupSize();
+            boolean regrouped = groupSize != size, moved = seat(regrouped) || regrouped;
             StorageLevel level = shards.getStorageLevel();
-            if (groupSize != 0 && groupSize != size && level.isValid()) shards.unpersist(false).persist(level);       // each to where its group will be
+            if (groupSize != 0 && moved && level.isValid()) shards.unpersist(false).persist(level);       // each to where its group will be
             groupSize = size;
             int groups = divideUp(shards.getNumPartitions(), size);
             if (round == null) given = sc.broadcast(kept);
@@ -233,6 +237,23 @@ final class Exchange implements AutoCloseable {
                 if (tries == TRIES || !e.getMessage().contains(RoundRdd.LOST)) throw new IllegalStateException(e.getMessage(), e);
             }
         }
+    }
+
+    /** Gives newcomers the seats of those who have gone, or else new ones.
+     *  @param anew whether groups move anyway, and free seats may go
+     *  @return whether groups have another seat now */
+    private boolean seat(boolean anew) {
+        List<String> here = Gathering.executors();
+        seats.replaceAll(seat -> here.contains(seat) ? seat : null);
+        if (anew) seats.removeIf(Objects::isNull);
+        int before = seats.size();
+        for (String executor : here) {
+            int free = seats.indexOf(null);
+            if (seats.contains(executor)) continue;
+            if (free < 0) seats.add(executor);
+            else seats.set(free, executor);
+        }
+        return seats.size() > before;
     }
 
     /** Shards of a task: the largest subtree that leaves no slot without a task. */

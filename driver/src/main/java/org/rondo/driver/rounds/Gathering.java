@@ -2,9 +2,11 @@ package org.rondo.driver.rounds;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
@@ -12,33 +14,74 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.network.buffer.ManagedBuffer;
 import org.apache.spark.network.shuffle.BlockFetchingListener;
 import org.apache.spark.storage.BlockData;
-import org.apache.spark.storage.BlockId;
 import org.apache.spark.storage.BlockManager;
 import org.apache.spark.storage.BlockManagerId;
 import org.apache.spark.storage.RDDBlockId;
 import org.apache.spark.storage.StorageLevel;
 import org.apache.spark.util.io.ChunkedByteBuffer;
 import org.rondo.driver.rounds.Averaging.Mean;
+import org.rondo.driver.rounds.Averaging.Node;
 import scala.Option;
+import scala.jdk.javaapi.CollectionConverters;
 import scala.reflect.ClassTag;
 
 /** The vectors of a round as blocks of Spark's block managers, in slices, and the mean of all groups, taken slice by slice as the
  *  blocks arrive. They bear the names of partitions of the round's RDD, after its own, so they go when it goes. Spark's
- *  classes for this are not its public API; what they save are four copies of every vector (docs/decisions/0007). */
+ *  classes for this are not its public API; what they save are four copies of every vector (docs/decisions/0007).
+ *
+ *  <p>Groups that are siblings in the tree of {@link Averaging} and lie in one executor are merged there, by the one that comes later,
+ *  and so on upwards; what others fetch are the largest nodes alone. */
 final class Gathering implements BlockFetchingListener {
     /** Floats in a slice: 4 MB with what the JVM puts before an array, so that it fills regions of the collector to the brim. */
     private static final int SLICE = (1 << 20) - 16;
+    /** Of a block: its floats, then the tokens that they are a mean over. */
+    private static final int MOST_BYTES = Float.BYTES * SLICE + Long.BYTES;
 
     /** What a thread of Spark's network has received, before it is read as floats. */
-    private static final ThreadLocal<byte[]> RECEIVED = ThreadLocal.withInitial(() -> new byte[Float.BYTES * SLICE]);
+    private static final ThreadLocal<byte[]> RECEIVED = ThreadLocal.withInitial(() -> new byte[MOST_BYTES]);
 
-    private final int rdd, groups, length;
-    private final long[] tokens;
-    /** Of slice s of vector v, at v * slicesOf(length) + s. */
+    /** The blocks of a round.
+     *  @param length of a vector */
+    private record Names(int rdd, int groups, int vectors, int length) {
+        int slices() {
+            return (length + SLICE - 1) / SLICE;
+        }
+
+        /** Blocks of a node. Number m is slice m % slices of vector m / slices. */
+        int blocks() {
+            return vectors * slices();
+        }
+
+        RDDBlockId id(Node node, int m) {
+            return new RDDBlockId(rdd, groups + node.number(groups) * blocks() + m);
+        }
+
+        int vector(int m) {
+            return m / slices();
+        }
+
+        /** Of the vector, the first float of a block. */
+        int from(int m) {
+            return m % slices() * SLICE;
+        }
+
+        int floats(int m) {
+            return Math.min(SLICE, length - from(m));
+        }
+    }
+
+    /** A node that was left in an executor. */
+    record Place(Node node, BlockManagerId executor) implements Serializable {
+        private static final long serialVersionUID = 1;
+    }
+
+    private final Names names;
+    /** Of the blocks of a node. */
     private final Averaging[] means;
     private final float[][] gathered;
     /** Slices that have been added, to be used again. */
@@ -46,55 +89,101 @@ final class Gathering implements BlockFetchingListener {
     private final CountDownLatch missing;
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
 
-    /** @param tokens of every group */
-    private Gathering(int rdd, long[] tokens, int vectors, int length) {
-        this.rdd = rdd;
-        this.groups = tokens.length;
-        this.length = length;
-        this.tokens = tokens;
-        this.gathered = new float[vectors][length];
-        this.means = new Averaging[vectors * slicesOf(length)];
-        for (int m = 0; m < means.length; m++) means[m] = new Averaging(groups, merged -> spare.push(merged[0]));
-        this.missing = new CountDownLatch(groups * means.length);
+    private Gathering(Names names, int nodes) {
+        this.names = names;
+        this.gathered = new float[names.vectors][names.length];
+        this.means = new Averaging[names.blocks()];
+        for (int m = 0; m < means.length; m++) means[m] = new Averaging(names.groups, merged -> spare.push(merged[0]));
+        this.missing = new CountDownLatch(nodes * means.length);
     }
 
-    private static int slicesOf(int length) {
-        return (length + SLICE - 1) / SLICE;
+    /** The executors that there are, in the order in which they came, as locations that a task may prefer. None without a cluster. */
+    static List<String> executors() {
+        return CollectionConverters.asJava(SparkEnv.get().blockManager().master().getMemoryStatus()).keySet().stream().filter(executor -> !executor.isDriver())
+                .sorted(Comparator.comparingInt((BlockManagerId executor) -> executor.executorId().length()).thenComparing(BlockManagerId::executorId))
+                .map(executor -> "executor_" + executor.host() + "_" + executor.executorId()).toList();
     }
 
-    /** Leaves the vectors of a group in this executor.
-     *  @return of what executor */
-    static BlockManagerId put(int rdd, int group, int groups, float[][] vectors) {
+    /** Leaves the mean of a group in this executor; and as long as the sibling has been left here too, the mean of both. Of siblings
+     *  that come at the same time both may do that, to the same bits.
+     *  @param mean is overwritten
+     *  @return the largest node left */
+    static Place put(int rdd, int group, int groups, Mean mean) {
         BlockManager blocks = SparkEnv.get().blockManager();
-        int slices = slicesOf(vectors[0].length), first = groups + group * vectors.length * slices;
-        for (int v = 0; v < vectors.length; v++)
-            for (int s = 0; s < slices; s++) {
-                int from = s * SLICE, floats = Math.min(SLICE, vectors[v].length - from);
-                ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * floats).order(ByteOrder.LITTLE_ENDIAN);
-                bytes.asFloatBuffer().put(vectors[v], from, floats);
-                BlockId id = new RDDBlockId(rdd, first + v * slices + s);
-                if (!blocks.putBytes(id, new ChunkedByteBuffer(bytes), StorageLevel.MEMORY_AND_DISK_SER(), false, ClassTag.apply(byte[].class)))
-                    throw new IllegalStateException("no room for block " + id + " of " + bytes.capacity() + " bytes in executor " + blocks.blockManagerId()
-                            + ", neither in memory nor on disk; raise spark.executor.memory");
-            }
-        return blocks.blockManagerId();
+        Names names = new Names(rdd, groups, mean.vectors().length, mean.vectors()[0].length);
+        Node left = new Node(0, group), node = left;
+        put(blocks, names, left, mean);
+        for (; !node.isRoot(groups); node = node.parent()) {
+            Node sibling = node.sibling(groups);
+            if (sibling == null) continue;
+            Mean other = local(blocks, names, sibling);
+            if (other == null) break;
+            Averaging both = new Averaging(2);
+            both.add(node.index() % 2, mean);
+            both.add(sibling.index() % 2, other);
+            mean = both.whole();
+            left = node.parent();
+            put(blocks, names, left, mean);
+        }
+        return new Place(left, blocks.blockManagerId());
+    }
+
+    private static void put(BlockManager blocks, Names names, Node node, Mean mean) {
+        for (int m = 0; m < names.blocks(); m++) {
+            ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * names.floats(m) + Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            bytes.asFloatBuffer().put(mean.vectors()[names.vector(m)], names.from(m), names.floats(m));
+            bytes.putLong(bytes.capacity() - Long.BYTES, mean.tokens());
+            if (!blocks.putBytes(names.id(node, m), new ChunkedByteBuffer(bytes), StorageLevel.MEMORY_AND_DISK_SER(), false, ClassTag.apply(byte[].class)))
+                throw new IllegalStateException("no room for block " + names.id(node, m) + " of " + bytes.capacity() + " bytes in executor " + blocks.blockManagerId()
+                        + ", neither in memory nor on disk; raise spark.executor.memory");
+        }
+    }
+
+    /** A node of this executor; null if it is not here, or not all of it yet. */
+    private static Mean local(BlockManager blocks, Names names, Node node) {
+        if (blocks.getStatus(names.id(node, names.blocks() - 1)).isEmpty()) return null;       // the last that was put
+        float[][] vectors = new float[names.vectors][names.length];
+        long[] tokens = {0};
+        for (int m = 0; m < names.blocks(); m++) {
+            int block = m;
+            if (!local(blocks, names.id(node, m), bytes -> tokens[0] = read(bytes, names.floats(block), vectors[names.vector(block)], names.from(block)))) return null;
+        }
+        return new Mean(vectors, tokens[0]);
+    }
+
+    /** @return whether there is such a block in this executor */
+    private static boolean local(BlockManager blocks, RDDBlockId id, Consumer<ByteBuffer> reader) {
+        Option<BlockData> data = blocks.getLocalBytes(id);
+        if (data.isEmpty()) return false;
+        try {
+            reader.accept(data.get().toByteBuffer());
+            return true;
+        } finally {
+            blocks.releaseLock(id, Option.empty());
+        }
+    }
+
+    /** @return tokens */
+    private static long read(ByteBuffer bytes, int floats, float[] into, int at) {
+        bytes.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(into, at, floats);
+        return bytes.getLong(bytes.position() + Float.BYTES * floats);
     }
 
     /** The mean of all groups.
-     *  @param at     where each group's blocks are
-     *  @param tokens of each group
+     *  @param places of nodes that cover each group once
      *  @throws IllegalStateException if one is not there: its executor is gone */
-    static float[][] mean(int rdd, BlockManagerId[] at, long[] tokens, int vectors, int length) {
-        Gathering all = new Gathering(rdd, tokens, vectors, length);
+    static float[][] mean(int rdd, int groups, List<Place> places, int vectors, int length) {
+        Names names = new Names(rdd, groups, vectors, length);
+        Gathering all = new Gathering(names, places.size());
         BlockManager blocks = SparkEnv.get().blockManager();
         Map<BlockManagerId, List<String>> elsewhere = new HashMap<>();
-        for (int m = 0; m < all.means.length; m++)                      // slice by slice, so that the groups' meet early
-            for (int g = 0; g < at.length; g++)
-                if (!at[g].equals(blocks.blockManagerId())) elsewhere.computeIfAbsent(at[g], e -> new ArrayList<>()).add(all.id(g, m).name());
+        for (int m = 0; m < names.blocks(); m++)                      // slice by slice, so that the nodes' meet early
+            for (Place place : places)
+                if (!place.executor.equals(blocks.blockManagerId())) elsewhere.computeIfAbsent(place.executor, e -> new ArrayList<>()).add(names.id(place.node, m).name());
         elsewhere.forEach((e, ids) -> blocks.blockTransferService().fetchBlocks(e.host(), e.port(), e.executorId(), ids.toArray(String[]::new), all, null));
-        for (int m = 0; m < all.means.length; m++)
-            for (int g = 0; g < at.length; g++)
-                if (at[g].equals(blocks.blockManagerId())) all.local(blocks, g, m);
+        for (int m = 0; m < names.blocks(); m++)
+            for (Place place : places)
+                if (place.executor.equals(blocks.blockManagerId())) all.addLocal(blocks, place.node, m);
         return all.whole();
     }
 
@@ -109,29 +198,16 @@ final class Gathering implements BlockFetchingListener {
         return gathered;
     }
 
-    private RDDBlockId id(int group, int m) {
-        return new RDDBlockId(rdd, groups + group * means.length + m);
-    }
-
-    private void local(BlockManager blocks, int group, int m) {
-        RDDBlockId id = id(group, m);
-        Option<BlockData> data = blocks.getLocalBytes(id);
-        if (data.isEmpty()) {
-            onBlockFetchFailure(id.name(), new IllegalStateException("block " + id + " is not here"));
-            return;
-        }
-        try {
-            add(group, m, data.get().toByteBuffer());
-        } finally {
-            blocks.releaseLock(id, Option.empty());
-        }
+    private void addLocal(BlockManager blocks, Node node, int m) {
+        RDDBlockId id = names.id(node, m);
+        if (!local(blocks, id, bytes -> add(node, m, bytes))) onBlockFetchFailure(id.name(), new IllegalStateException("block " + id + " is not here"));
     }
 
     @Override public void onBlockFetchSuccess(String name, ManagedBuffer data) {
-        int number = Integer.parseInt(name.substring(name.lastIndexOf('_') + 1)) - groups;
+        int number = Integer.parseInt(name.substring(name.lastIndexOf('_') + 1)) - names.groups;
         try (InputStream stream = data.createInputStream()) {
             byte[] bytes = RECEIVED.get();
-            add(number / means.length, number % means.length, ByteBuffer.wrap(bytes, 0, stream.readNBytes(bytes, 0, bytes.length)));
+            add(Node.of(number / names.blocks(), names.groups), number % names.blocks(), ByteBuffer.wrap(bytes, 0, stream.readNBytes(bytes, 0, bytes.length)));
         } catch (IOException | RuntimeException e) {
             onBlockFetchFailure(name, e);
         }
@@ -142,16 +218,15 @@ final class Gathering implements BlockFetchingListener {
         while (missing.getCount() > 0) missing.countDown();
     }
 
-    /** Slice m of a group: added to those of the other groups that are there. */
-    private void add(int group, int m, ByteBuffer bytes) {
-        int vector = m / slicesOf(length), from = m % slicesOf(length) * SLICE, floats = Math.min(SLICE, length - from);
-        float[] used = spare.poll(), slice = used != null ? used : new float[Math.min(SLICE, length)];
-        bytes.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(slice, 0, floats);
+    /** Block m of a node: added to those of the other nodes that are there. */
+    private void add(Node node, int m, ByteBuffer bytes) {
+        float[] used = spare.poll(), slice = used != null ? used : new float[Math.min(SLICE, names.length)];
+        long tokens = read(bytes, names.floats(m), slice, 0);
         synchronized (means[m]) {
-            means[m].add(group, new Mean(new float[][] {slice}, tokens[group]));
+            means[m].add(node, new Mean(new float[][] {slice}, tokens));
             if (means[m].isWhole()) {
                 float[] mean = means[m].mean()[0];
-                System.arraycopy(mean, 0, gathered[vector], from, floats);
+                System.arraycopy(mean, 0, gathered[names.vector(m)], names.from(m), names.floats(m));
                 spare.push(mean);
             }
         }

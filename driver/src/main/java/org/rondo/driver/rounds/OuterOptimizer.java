@@ -1,6 +1,8 @@
 package org.rondo.driver.rounds;
 
 import java.io.Serializable;
+import java.util.Arrays;
+import java.util.Locale;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
@@ -21,12 +23,15 @@ import org.rondo.driver.Settings;
  *
  *  <p><b>diloco</b>, m = 0.9 and a = 0.7: the outer optimiser of DiLoCo (Douillard et al. 2023), there over 50 to 500 steps of AdamW.
  *
- *  <p>The optimiser within the replicas has moments of its own. They become the mean of the replicas', or are zero at the start of every round.
+ *  <p>The optimiser within the replicas has moments of its own: {@link InnerState}.
  *
- *  @param momentum      m, in [0, 1)
- *  @param learningRate  a
- *  @param resetsMoments of the replicas' optimiser */
-public record OuterOptimizer(float momentum, float learningRate, boolean resetsMoments) implements Serializable {
+ *  @param momentum     m, in [0, 1)
+ *  @param learningRate a */
+public record OuterOptimizer(float momentum, float learningRate, InnerState innerState) implements Serializable {
+
+    /** What becomes of the moments of the replicas' optimiser, after a round: their mean is what all start from; every replica goes on
+     *  from its own, which are part of its shard's state then; or they are zero at the start of every round. */
+    enum InnerState { AVERAGE, KEEP, RESET }
 
     /** @throws BadInput if there is something to set for an outer optimiser, and none */
     static OuterOptimizer of(Settings settings) {
@@ -37,8 +42,8 @@ public record OuterOptimizer(float momentum, float learningRate, boolean resetsM
         double momentum = settings.get(Setting.OUTER_MOMENTUM), rate = settings.get(Setting.OUTER_LEARNING_RATE);
         if (Double.isNaN(momentum)) momentum = name.equals("bmuf") ? 1 - 1.0 / shards : name.equals("diloco") ? 0.9 : 0;
         if (Double.isNaN(rate)) rate = name.equals("diloco") ? 0.7 : 1;
-        OuterOptimizer outer = new OuterOptimizer((float) momentum, (float) rate, settings.get(Setting.INNER_STATE).equals("reset"));
-        if (!replicasStep && !outer.equals(new OuterOptimizer(0, 1, false)))
+        OuterOptimizer outer = new OuterOptimizer((float) momentum, (float) rate, InnerState.valueOf(settings.get(Setting.INNER_STATE).toUpperCase(Locale.ROOT)));
+        if (!replicasStep && !outer.equals(new OuterOptimizer(0, 1, InnerState.AVERAGE)))
             throw new BadInput("outerOptimizer is " + settings.get(Setting.OUTER_OPTIMIZER) + " with momentum " + momentum + " and learning rate " + rate + ", innerState "
                     + settings.get(Setting.INNER_STATE) + ", but averaging is gradients, where replicas take no steps; set --averaging parameters, or leave the others out");
         return outer;
@@ -49,28 +54,36 @@ public record OuterOptimizer(float momentum, float learningRate, boolean resetsM
         return momentum == 0 ? 0 : 1;
     }
 
-    /** Whether the next model is the mean itself. */
-    boolean isMean() {
-        return momentum == 0 && learningRate == 1 && !resetsMoments;
+    /** Whether the moments are averaged, as the parameters are. */
+    boolean averagesMoments() {
+        return innerState == InnerState.AVERAGE;
     }
 
-    /** Elementwise, so that slices of all vectors give slices of the result. Writes into neither; the result may share vectors with the mean.
+    /** Whether they are zero at the start of every round. */
+    boolean resetsMoments() {
+        return innerState == InnerState.RESET;
+    }
+
+    /** Whether the next model is the mean itself. */
+    boolean isMean() {
+        return momentum == 0 && learningRate == 1 && averagesMoments();
+    }
+
+    /** Elementwise, so that slices of all vectors give slices of the result. Writes into neither; the result may share vectors with both.
      *  @param model that the round started from: the parameters W, the moments, and v if there is one
-     *  @param mean  of the replicas: parameters and moments
+     *  @param mean  of the replicas: parameters, and moments if they are averaged; else the model's stay
      *  @return as {@code model} */
     float[][] next(float[][] model, float[][] mean) {
-        float[][] next = new float[model.length][];
-        for (int moment = 1; moment < mean.length; moment++) next[moment] = resetsMoments ? new float[mean[moment].length] : mean[moment];
-        if (momentum == 0 && learningRate == 1) {
-            next[0] = mean[0];
-        } else {
-            float[] w = model[0], v = momentum == 0 ? null : model[mean.length], nextW = next[0] = new float[w.length];
-            float[] nextV = v == null ? null : (next[mean.length] = new float[w.length]);
-            for (int i = 0; i < w.length; i++) {
-                float d = mean[0][i] - w[i], velocity = 0;
-                if (v != null) velocity = nextV[i] = momentum * v[i] + d;       // (1)
-                nextW[i] = w[i] + learningRate * (d + momentum * velocity);     // (2)
-            }
+        float[][] next = Arrays.copyOf(model, model.length);
+        System.arraycopy(mean, 0, next, 0, mean.length);
+        if (momentum == 0 && learningRate == 1) return next;
+        int last = model.length - 1;
+        float[] w = model[0], v = momentum == 0 ? null : model[last], nextW = next[0] = new float[w.length];
+        float[] nextV = v == null ? null : (next[last] = new float[w.length]);
+        for (int i = 0; i < w.length; i++) {
+            float d = mean[0][i] - w[i], velocity = 0;
+            if (v != null) velocity = nextV[i] = momentum * v[i] + d;       // (1)
+            nextW[i] = w[i] + learningRate * (d + momentum * velocity);     // (2)
         }
         return next;
     }

@@ -16,7 +16,8 @@ import org.rondo.kernels.UnrolledNetwork.Dropout;
  *
  *  @param targets         tokens to predict in an epoch
  *  @param windowsPerEpoch windows that every replica reads in an epoch
- *  @param windowsPerRound windows between two averagings of parameters; the last round of an epoch may have fewer
+ *  @param windowsPerRound windows between two averagings of parameters; the last round of an epoch may have fewer;
+ *                         {@link Setting#AUTO} until it is measured ({@link Pace})
  *  @param gradientsUntil  epochs in which gradients are averaged, after every window, before parameters are: {@link #ALL}, or
  *                         {@link Setting#UNTIL_DECAY}
  *  @param outer           takes the step on the mean of the parameters
@@ -57,6 +58,21 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
                     + " has a matrix of more than 2^31 rows; lower batch or seqLen", e);
         }
         return plan;
+    }
+
+    /** The same with rounds of so many windows. */
+    Plan withWindowsPerRound(int windows) {
+        return new Plan(network, shards, batch, seqLen, targets, windowsPerEpoch, windows, epochs, gradientsUntil, dropout, optimizer, outer, emaDecay);
+    }
+
+    /** The same without a first phase. */
+    Plan withoutFirstPhase() {
+        return new Plan(network, shards, batch, seqLen, targets, windowsPerEpoch, windowsPerRound, epochs, 0, dropout, optimizer, outer, emaDecay);
+    }
+
+    /** Whether it is known how many windows a round has. */
+    public boolean isSettled() {
+        return windowsPerRound != Setting.AUTO;
     }
 
     private static int gradientsUntil(Settings settings) {
@@ -144,20 +160,25 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
         return JVM_OVERHEAD + tasks * bytesPerTask() + (gradientsUntil != 0 ? stepLayout().bytes() : 0);
     }
 
-    /** Floats that every replica gets at the start of a round: the model, and its optimiser's moments if it has them. */
-    public long floatsToReplica() {
-        return (long) network.parameterCount() * (averagesGradients() ? 1 : 1 + moments());
+    /** Floats that the replicas of a round are averaged in: the parameters, or their gradient, and moments where they are averaged. */
+    public long averagedFloats() {
+        return (long) network.parameterCount() * (averagesGradients() || !outer.averagesMoments() ? 1 : 1 + moments());
     }
 
-    /** Floats of carried state of all shards. */
+    /** Floats of carried state of all shards; where replicas keep their moments, these are part of it. */
     public long carriedFloats() {
-        return (long) shards * batch * network.stateSize();
+        return shards * ((long) batch * network.stateSize() + (keepsMoments() ? (long) moments() * network.parameterCount() : 0));
+    }
+
+    /** Whether every replica goes on from moments of its own. */
+    boolean keepsMoments() {
+        return moments() > 0 && outer.innerState() == OuterOptimizer.InnerState.KEEP;
     }
 
     /** Bytes that a round moves between {@code executors} executors of {@code tasks} tasks at a time: every executor gets the vectors
      *  and states of the groups of the others. */
     public long bytesPerRound(int executors, int tasks) {
         long groups = Math.min(shards, (long) executors * tasks), busy = Math.min(executors, groups);
-        return Float.BYTES * (busy - 1) * (groups * floatsToReplica() + carriedFloats());
+        return Float.BYTES * (busy - 1) * (groups * averagedFloats() + carriedFloats());
     }
 }

@@ -30,6 +30,7 @@ final class Provenance {
     private ArrayNode epochs = facts.arrayNode();
     private final Set<String> kernels = new TreeSet<>();
     private final Map<String, String> identity;
+    private static final String WINDOWS_PER_ROUND = "windowsPerRound";
 
     Provenance(JavaSparkContext sc, Settings settings, Plan plan, Corpus corpus) {
         identity = new TreeMap<>(settings.all());
@@ -51,6 +52,7 @@ final class Provenance {
         said.set("identity", new ObjectMapper().valueToTree(identity));
         said.set("epochs", epochs.deepCopy());
         said.set("kernels", new ObjectMapper().valueToTree(kernels));
+        said.put(WINDOWS_PER_ROUND, facts.path(WINDOWS_PER_ROUND).asInt(Setting.AUTO));
         return said;
     }
 
@@ -68,6 +70,16 @@ final class Provenance {
     void resume(Checkpoint checkpoint) {
         epochs = (ArrayNode) checkpoint.facts().get("epochs").deepCopy();
         checkpoint.facts().get("kernels").forEach(kernel -> kernels.add(kernel.asText()));
+        windowsPerRound(checkpoint.facts().path(WINDOWS_PER_ROUND).asInt(Setting.AUTO));
+    }
+
+    /** Of the rounds of this training: what was set, or measured when it began; {@link Setting#AUTO} until then. */
+    int windowsPerRound() {
+        return facts.path(WINDOWS_PER_ROUND).asInt(Setting.AUTO);
+    }
+
+    void windowsPerRound(int windows) {
+        facts.put(WINDOWS_PER_ROUND, windows);
     }
 
     /** Kernels that ran in a round.

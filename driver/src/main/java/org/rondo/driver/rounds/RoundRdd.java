@@ -1,7 +1,9 @@
 package org.rondo.driver.rounds;
 
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -11,9 +13,9 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.rdd.RDD;
-import org.apache.spark.storage.BlockManagerId;
 import org.apache.spark.storage.StorageLevel;
 import org.rondo.driver.rounds.Averaging.Mean;
+import org.rondo.driver.rounds.Gathering.Place;
 import org.rondo.kernels.Replica.Result;
 import org.rondo.kernels.Shard;
 import scala.collection.Iterator;
@@ -36,17 +38,15 @@ final class RoundRdd extends RDD<byte[]> {
         private static final long serialVersionUID = 1;
         /** Without vectors. */
         final Result[] results;
-        final long tokens;
         final int vectors, length;
-        /** Where the vectors are. */
-        final BlockManagerId executor;
+        /** Where the vectors are, and of what else they are the mean. */
+        final Place place;
 
-        Header(Result[] results, Mean mean, BlockManagerId executor) {
+        Header(Result[] results, int vectors, int length, Place place) {
             this.results = results;
-            this.executor = executor;
-            this.tokens = mean.tokens();
-            this.vectors = mean.vectors().length;
-            this.length = mean.vectors()[0].length;
+            this.vectors = vectors;
+            this.length = length;
+            this.place = place;
         }
     }
 
@@ -59,17 +59,20 @@ final class RoundRdd extends RDD<byte[]> {
     private RDD<Shard> shards;
     private ModelRdd model;
     private Exchange.Work work;
+    private final transient List<String> places;
     private transient scala.collection.immutable.Seq<Dependency<?>> reads;
 
     /** @param keepsModel whether the step after this round reads the model
-     *  @param groupSize  shards of a task */
-    RoundRdd(JavaSparkContext sc, JavaRDD<Shard> shards, ModelRdd model, Exchange.Work work, boolean keepsModel, int groupSize) {
+     *  @param groupSize  shards of a task
+     *  @param places     executors, as Spark's locations, that share the groups in this order; null for any */
+    RoundRdd(JavaSparkContext sc, JavaRDD<Shard> shards, ModelRdd model, Exchange.Work work, boolean keepsModel, int groupSize, List<String> places) {
         super(sc.sc(), Blocks.seq(List.of()), ClassTag.apply(byte[].class));
         this.shards = shards.rdd();
         this.model = model;
         this.work = work;
         this.keepsModel = keepsModel;
         this.groupSize = groupSize;
+        this.places = places;
         this.groups = (shards.getNumPartitions() + groupSize - 1) / groupSize;
         this.reads = Blocks.seq(List.of(new Blocks.Reads<>(this.shards, groupSize), new Blocks.Reads<>(model, 1)));   // the shards first: a task is sent to where they are
         setName("round");
@@ -100,16 +103,31 @@ final class RoundRdd extends RDD<byte[]> {
             results[s] = result.withoutVectors();
         }
         Mean mean = averaging.whole();
-        return Blocks.write(new Header(results, mean, Gathering.put(id(), group.index, groups, mean.vectors())), new float[0][], 0, 0);
+        return Blocks.write(new Header(results, mean.vectors().length, mean.vectors()[0].length, Gathering.put(id(), group.index, groups, mean)), new float[0][], 0, 0);
     }
 
     /** From all blocks, wherever they are. */
     Whole whole(TaskContext context) {
         Header[] headers = new Header[groups];
         for (int g = 0; g < groups; g++) headers[g] = Blocks.header(iterator(new Group(g), context).next());
-        BlockManagerId[] at = Stream.of(headers).map(header -> header.executor).toArray(BlockManagerId[]::new);
-        float[][] mean = Gathering.mean(id(), at, Stream.of(headers).mapToLong(header -> header.tokens).toArray(), headers[0].vectors, headers[0].length);
+        float[][] mean = Gathering.mean(id(), groups, largest(headers), headers[0].vectors, headers[0].length);
         return new Whole(mean, Stream.of(headers).flatMap(header -> Stream.of(header.results)).map(result -> result.state).toArray(float[][]::new));
+    }
+
+    /** Nodes that cover every group once. A node of a group is one of those above it, so two are disjoint, or one is in the other. */
+    private List<Place> largest(Header[] headers) {
+        List<Place> largest = new ArrayList<>();
+        for (int g = 0; g < groups; g = largest.get(largest.size() - 1).node().end(groups)) {
+            int group = g;
+            largest.add(Stream.of(headers).map(header -> header.place).filter(place -> place.node().covers(group)).max(Comparator.comparingInt(place -> place.node().level())).orElseThrow());
+        }
+        return largest;
+    }
+
+    /** Where neighbours in the tree meet. */
+    @Override public scala.collection.immutable.Seq<String> getPreferredLocations(Partition partition) {
+        String place = places.isEmpty() ? null : places.get((int) ((long) partition.index() * places.size() / groups));
+        return Blocks.seq(place == null ? List.of() : List.of(place));
     }
 
     /** Forgets what it was made from: it cannot be made again by itself. */

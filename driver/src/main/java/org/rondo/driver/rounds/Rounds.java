@@ -19,7 +19,6 @@ import org.rondo.kernels.Shard;
  *  executors ({@link Exchange}) until they are asked for. */
 final class Rounds implements AutoCloseable {
     private final Plan plan;
-    private final JavaRDD<Shard> shards;
     private final Exchange exchange;
     private final ReplicaPool.Key key;
     private final long seed;
@@ -33,7 +32,6 @@ final class Rounds implements AutoCloseable {
 
     Rounds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state) {
         this.plan = plan;
-        this.shards = shards;
         this.cursor = state.cursor();
         this.exchange = new Exchange(sc, shards, state.start(plan), settings.get(Setting.ROUND_DEADLINE));
         this.key = new ReplicaPool.Key(plan, settings.get(Setting.KERNEL));
@@ -88,8 +86,7 @@ final class Rounds implements AutoCloseable {
             Replica replica = ReplicaPool.borrow(key);
             boolean done = false;
             try {
-                Result result = gradients ? replica.gradient(model[0], carried, shard, stretch)
-                        : replica.train(Arrays.copyOf(model, 1 + key.plan().moments()), carried, shard, stretch);
+                Result result = gradients ? replica.gradient(model[0], carried, shard, stretch) : train(key.plan(), replica, model, carried, shard, stretch);
                 done = true;
                 return result;
             } finally {
@@ -97,6 +94,20 @@ final class Rounds implements AutoCloseable {
                 else replica.close();
             }
         };
+    }
+
+    /** A replica's moments come with the model, or, once it has some of its own, with its shard's state; they go with the mean, with the
+     *  state, or nowhere. */
+    private static Result train(Plan plan, Replica replica, float[][] model, float[] carried, Shard shard, Stretch stretch) {
+        int moments = plan.moments(), length = model[0].length, state = plan.batch() * plan.network().stateSize();
+        float[][] start = Arrays.copyOf(model, 1 + moments);
+        boolean own = carried.length > state;
+        for (int m = 0; own && m < moments; m++) start[1 + m] = Arrays.copyOfRange(carried, state + m * length, state + (m + 1) * length);
+        Result result = replica.train(start, own ? Arrays.copyOf(carried, state) : carried, shard, stretch);
+        if (plan.outer().averagesMoments()) return result;
+        float[] next = plan.keepsMoments() ? Arrays.copyOf(result.state, state + moments * length) : result.state;
+        for (int m = 0; plan.keepsMoments() && m < moments; m++) System.arraycopy(result.vectors[1 + m], 0, next, state + m * length, length);
+        return result.with(Arrays.copyOf(result.vectors, 1), next);
     }
 
     /** One exact step of the optimiser on the mean gradient, or the outer optimiser's on the mean of the parameters; then the average
@@ -125,6 +136,5 @@ final class Rounds implements AutoCloseable {
     @Override public void close() {
         exchange.close();
         ReplicaPool.clear();
-        shards.unpersist();
     }
 }

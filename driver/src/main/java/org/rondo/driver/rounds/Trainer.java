@@ -29,11 +29,13 @@ public final class Trainer {
     public Model train() {
         if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));       // before the text is read, and not once a task
         try (Output output = Output.open(sc, settings, progress); Corpus corpus = Corpus.read(sc, settings)) {
-            Plan plan = Plan.of(settings, corpus.vocabulary().size(), corpus.training().count());
-            Provenance provenance = new Provenance(sc, settings, plan, corpus);
+            Plan planned = Plan.of(settings, corpus.vocabulary().size(), corpus.training().count());
+            ExecutorMemory.of(sc, planned).check(progress::note);
+            Provenance provenance = new Provenance(sc, settings, planned, corpus);
             LearningRate rate = LearningRate.start(settings, corpus.validation() != null);
-            JavaRDD<Shard> shards = corpus.training().shards(plan.shards(), plan.batch());
-            TrainingState state = output.resume(provenance).orElse(TrainingState.initial(plan, settings, rate));
+            JavaRDD<Shard> shards = corpus.training().shards(planned.shards(), planned.batch());
+            TrainingState state = output.resume(provenance).orElse(TrainingState.initial(planned, settings, rate));
+            Plan plan = settled(planned, shards, state, provenance);
             TrainingState.Cursor cursor = state.cursor();
             progress.begin(plan, cursor.round(), cursor.epoch() * plan.targets() + cursor.tokens());
             if (cursor.endsEpoch()) provenance.tellEpoch(progress, model(plan, state, corpus, provenance));
@@ -48,8 +50,23 @@ public final class Trainer {
                     if (output.isDue(rounds.cursor())) output.write(rounds.state().toCheckpoint(plan.moments(), provenance.checkpointFacts()));
                 }
                 return output.finish(model(plan, rounds.state(), corpus, provenance));
+            } finally {
+                shards.unpersist();
             }
         }
+    }
+
+    /** How many windows a round has, as it is set, or was measured when this training began, or is now. */
+    private Plan settled(Plan plan, JavaRDD<Shard> shards, TrainingState state, Provenance provenance) {
+        int windows = plan.isSettled() ? plan.windowsPerRound() : provenance.windowsPerRound();
+        if (windows == Setting.AUTO) {
+            progress.note("windowsPerRound is auto: measuring what a window and averaging take");
+            Pace pace = Pace.measure(sc, plan, shards, settings, state);
+            windows = pace.windowsPerRound(plan.windowsPerEpoch());
+            progress.note(pace.says(windows, plan.windowsPerEpoch()));
+        } else if (!plan.isSettled()) progress.note("windowsPerRound " + windows + ", as measured when this training began");
+        provenance.windowsPerRound(windows);
+        return plan.withWindowsPerRound(windows);
     }
 
     /** Validates on Spark, tells of it, decays the learning rate. */

@@ -9,7 +9,7 @@
  * <p>Two ways to average. {@code gradients}: after every window, one step of the optimiser on the mean gradient of all
  * replicas, taken by every executor; the same as one replica with all streams. {@code parameters}: every replica takes
  * windowsPerRound steps of its own; the outer optimiser takes a step towards the mean of their parameters, which the plain mean is one of, and the
- * optimiser's moments become the mean over the replicas. Both means are weighted by tokens, and both start every replica of a round from the
+ * optimiser's moments become the mean over the replicas, or stay their own, or are reset. Both means are weighted by tokens, and both start every replica of a round from the
  * same model. With {@code gradientsUntil} the one comes first, the other after: a change is at the end of an epoch. With {@code emaDecay} the model that is
  * validated and saved is a mean over rounds as well; no round starts from that.
  */

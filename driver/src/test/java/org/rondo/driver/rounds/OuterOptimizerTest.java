@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.rondo.driver.rounds.OuterOptimizer.InnerState.AVERAGE;
+import static org.rondo.driver.rounds.OuterOptimizer.InnerState.KEEP;
+import static org.rondo.driver.rounds.OuterOptimizer.InnerState.RESET;
 
 import java.util.Arrays;
 import java.util.HashMap;
@@ -26,12 +29,12 @@ class OuterOptimizerTest {
 
     /** m = 1/2, a = 1. From 1 the replicas come to 3: d = 2, v = 2, W = 1 + 2 + 1. From 4 to 3 again: d = -1, v = 1 - 1, W = 4 - 1 + 0. */
     @Test void stepsAreAsWorkedByHand() {
-        OuterOptimizer outer = new OuterOptimizer(0.5f, 1, false);
+        OuterOptimizer outer = new OuterOptimizer(0.5f, 1, AVERAGE);
         float[][] first = outer.next(new float[][] {{1}, {0}}, new float[][] {{3}}), second = outer.next(first, new float[][] {{3}});
         assertArrayEquals(new float[][] {{4}, {2}}, first);
         assertArrayEquals(new float[][] {{3}, {0}}, second);
         // a = 1/4 and no momentum: a quarter of the way
-        assertArrayEquals(new float[][] {{2}}, new OuterOptimizer(0, 0.25f, false).next(new float[][] {{1}}, new float[][] {{5}}));
+        assertArrayEquals(new float[][] {{2}}, new OuterOptimizer(0, 0.25f, AVERAGE).next(new float[][] {{1}}, new float[][] {{5}}));
     }
 
     /** The gradient is minus the mean step, so the velocity has the other sign; the reference computes in doubles. Ours has four roundings up to
@@ -51,7 +54,7 @@ class OuterOptimizerTest {
             kernel.store(Block.PARAMETERS, expectedW);
             kernel.store(Block.FIRST_MOMENT, expectedV);
         }
-        float[][] next = new OuterOptimizer(momentum, rate, false).next(new float[][] {w, v}, new float[][] {mean});
+        float[][] next = new OuterOptimizer(momentum, rate, AVERAGE).next(new float[][] {w, v}, new float[][] {mean});
         for (int i = 0; i < N; i++) {
             assertEquals(expectedW[i], next[0][i], 7 * 8 * 0x1p-24);
             assertEquals(-expectedV[i], next[1][i], 4 * 8 * 0x1p-24);
@@ -61,7 +64,7 @@ class OuterOptimizerTest {
     /** Chen & Huo 2016, (2) to (5): G(t) = mean - Wg, Delta = eta Delta + zeta G, W = W + Delta, Wg = W + eta Delta. */
     @Test void isThePapersNesterovBlockMomentum() {
         double eta = 0.75, zeta = 0.5, paperW = 1, delta = 0, paperWg = 1;
-        OuterOptimizer outer = new OuterOptimizer((float) eta, (float) zeta, false);
+        OuterOptimizer outer = new OuterOptimizer((float) eta, (float) zeta, AVERAGE);
         float[][] model = {{1}, {0}};
         for (int round = 1; round <= 20; round++) {
             double step = Math.sin(round);
@@ -88,26 +91,27 @@ class OuterOptimizerTest {
 
     @Test void thePlainMeanIsTheMeanItself() {
         float[][] mean = {random(2), random(3)};
-        float[][] next = new OuterOptimizer(0, 1, false).next(new float[][] {random(1), random(4)}, mean);
+        float[][] next = new OuterOptimizer(0, 1, AVERAGE).next(new float[][] {random(1), random(4)}, mean);
         assertEquals(2, next.length);
         assertSame(mean[0], next[0]);
         assertArrayEquals(mean[1], next[1]);
-        assertEquals(0, new OuterOptimizer(0, 1, false).vectors());
+        assertEquals(0, new OuterOptimizer(0, 1, AVERAGE).vectors());
     }
 
-    @Test void momentsBecomeTheMeanOrZero() {
+    /** Where they are not averaged the replicas leave none, and the model's stay: of a first phase, or zeros. */
+    @Test void momentsBecomeTheMeanOrStay() {
         float[][] model = {random(1), random(2), random(3), random(4)}, mean = {random(5), random(6), random(7)};
-        float[][] averaged = new OuterOptimizer(0.9f, 0.7f, false).next(model, mean), reset = new OuterOptimizer(0.9f, 0.7f, true).next(model, mean);
+        float[][] averaged = new OuterOptimizer(0.9f, 0.7f, AVERAGE).next(model, mean);
         assertArrayEquals(mean[1], averaged[1]);
         assertArrayEquals(mean[2], averaged[2]);
-        assertArrayEquals(new float[N], reset[1]);
-        assertArrayEquals(new float[N], reset[2]);
-        assertArrayEquals(averaged[0], reset[0]);
-        assertArrayEquals(averaged[3], reset[3]);
+        for (OuterOptimizer.InnerState state : new OuterOptimizer.InnerState[] {KEEP, RESET}) {
+            float[][] stay = new OuterOptimizer(0.9f, 0.7f, state).next(model, new float[][] {random(5)});
+            assertArrayEquals(new float[][] {averaged[0], random(2), random(3), averaged[3]}, stay);
+        }
     }
 
     @Test void argumentsStayAndSlicesGiveSlices() {
-        OuterOptimizer outer = new OuterOptimizer(0.9f, 0.7f, false);
+        OuterOptimizer outer = new OuterOptimizer(0.9f, 0.7f, AVERAGE);
         float[][] model = {random(1), random(2), random(3)}, mean = {random(4), random(5)};
         float[][] next = outer.next(model, mean);
         assertArrayEquals(new float[][] {random(1), random(2), random(3)}, model);
@@ -118,16 +122,16 @@ class OuterOptimizerTest {
     @ParameterizedTest @CsvSource({"auto, parameters, 8, 0.875, 1", "auto, parameters, 1, 0, 1", "auto, gradients, 8, 0, 1", "mean, parameters, 8, 0, 1", "mean, gradients, 8, 0, 1",
             "bmuf, parameters, 4, 0.75, 1", "diloco, parameters, 4, 0.9, 0.7", "diloco, parameters, 1, 0.9, 0.7"})
     void presetsAreThePapers(String name, String averaging, String shards, float momentum, float rate) {
-        assertEquals(new OuterOptimizer(momentum, rate, false), OuterOptimizer.of(settings("outerOptimizer", name, "averaging", averaging, "shards", shards)));
+        assertEquals(new OuterOptimizer(momentum, rate, AVERAGE), OuterOptimizer.of(settings("outerOptimizer", name, "averaging", averaging, "shards", shards)));
     }
 
     @Test void whatIsGivenGoesBeforeAPreset() {
-        assertEquals(new OuterOptimizer(0.5f, 2, true), OuterOptimizer.of(settings("averaging", "parameters", "shards", "8", "outerMomentum", "0.5",
+        assertEquals(new OuterOptimizer(0.5f, 2, RESET), OuterOptimizer.of(settings("averaging", "parameters", "shards", "8", "outerMomentum", "0.5",
                 "outerLearningRate", "2", "innerState", "reset")));
         assertEquals(1, OuterOptimizer.of(settings("averaging", "parameters", "outerMomentum", "0.5")).vectors());
     }
 
-    @ParameterizedTest @CsvSource({"outerOptimizer, bmuf", "outerOptimizer, diloco", "outerMomentum, 0.5", "outerLearningRate, 0.5", "innerState, reset"})
+    @ParameterizedTest @CsvSource({"outerOptimizer, bmuf", "outerOptimizer, diloco", "outerMomentum, 0.5", "outerLearningRate, 0.5", "innerState, reset", "innerState, keep"})
     void whereReplicasTakeNoStepsItIsRefused(String key, String value) {
         String message = assertThrows(BadInput.class, () -> OuterOptimizer.of(settings("shards", "2", key, value))).getMessage();
         assertTrue(message.contains("set --averaging parameters"), message);

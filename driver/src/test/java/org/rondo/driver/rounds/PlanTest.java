@@ -25,11 +25,20 @@ class PlanTest {
         // embedding 20*6, LSTM 40*(6+10+1), output 20*11
         assertEquals(120 + 680 + 220, plan.network().parameterCount());
         // Adam: parameters and two moments to each replica; h and c of 8 streams of 10 units carried by each shard
-        assertEquals(3 * 1020, plan.floatsToReplica());
+        assertEquals(3 * 1020, plan.averagedFloats());
         assertEquals(4 * 8 * 20, plan.carriedFloats());
         assertEquals(4 * (2 * 3060 + 640), plan.bytesPerRound(2, 1));
         assertEquals(0, plan.bytesPerRound(1, 4));
         assertEquals(List.of(7, 7, 7, 7, 7, 5), List.of(0, 7, 14, 21, 28, 35).stream().map(window -> plan.windows(state(1, window, false))).toList());
+    }
+
+    /** Adam's two moments: averaged, a part of every shard's state, or nowhere. */
+    @Test void momentsTravelAsTheInnerStateSays() {
+        Plan keep = Plan.of(SETTINGS.with(Setting.INNER_STATE, "keep"), 20, 32_001), reset = Plan.of(SETTINGS.with(Setting.INNER_STATE, "reset"), 20, 32_001);
+        assertEquals(1020, keep.averagedFloats());
+        assertEquals(4 * (8 * 20 + 2 * 1020), keep.carriedFloats());
+        assertEquals(1020, reset.averagedFloats());
+        assertEquals(4 * 8 * 20, reset.carriedFloats());
     }
 
     @Test void gradientsAreAveragedEveryWindow() {
@@ -37,7 +46,7 @@ class PlanTest {
         assertEquals(40, plan.roundsPerEpoch());
         assertEquals(OptionalLong.of(120), plan.rounds());
         assertEquals(1, plan.windows(state(1_000_000, 35, true)));
-        assertEquals(1020, plan.floatsToReplica());
+        assertEquals(1020, plan.averagedFloats());
     }
 
     @Test void aFirstPhaseAveragesGradients() {
@@ -45,7 +54,7 @@ class PlanTest {
         assertEquals(OptionalLong.of(2 * 40 + 6), plan.rounds());
         assertEquals(1, plan.windows(state(1, 7, true)));
         assertEquals(7, plan.windows(state(2, 7, false)));
-        assertEquals(3 * 1020, plan.floatsToReplica());
+        assertEquals(3 * 1020, plan.averagedFloats());
         assertTrue(plan.memoryOverhead(1) > Plan.of(SETTINGS, 20, 32_001).memoryOverhead(1), "the executors step");
         // an epoch fewer than the first phase has
         assertEquals(OptionalLong.of(40), Plan.of(SETTINGS.with(Setting.GRADIENTS_UNTIL, "2").with(Setting.EPOCHS, 1), 20, 32_001).rounds());

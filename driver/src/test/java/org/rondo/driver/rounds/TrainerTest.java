@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.BeforeEach;
@@ -65,7 +66,7 @@ class TrainerTest {
 
     /** All that a checkpoint has to hold is in use: both moments, the outer optimiser's velocity, the average over rounds, dropout's
      *  window numbers, and a learning rate that has decayed. */
-    @ParameterizedTest @CsvSource({"gradients, auto, average", "parameters, mean, average", "parameters, bmuf, reset", "parameters, diloco, average"})
+    @ParameterizedTest @CsvSource({"gradients, auto, average", "parameters, mean, average", "parameters, bmuf, reset", "parameters, diloco, average", "parameters, bmuf, keep"})
     void aTrainingThatIsStoppedGoesOnToTheSameBits(String averaging, String outer, String innerState) throws IOException {
         String[] all = {"averaging", averaging, "outerOptimizer", outer, "innerState", innerState, "optimizer", "adam", "learningRate", "0.5", "dropout", "0.2", "decay", "epoch",
                 "decayFactor", "0.3", "epochs", "4", "emaDecay", "0.9"};
@@ -130,11 +131,67 @@ class TrainerTest {
         assertTrue(epochs("whole").contains("trainingLoss"));
     }
 
+    /** Weight 1/20 at most for averaging: round of c and windows of w, so K = ceil(19 c / w). */
+    @ParameterizedTest @CsvSource({"0.1, 0.02, 1000, 95", "0.1, 0.021, 1000, 91", "0.1, 0.02, 40, 40", "0.001, 1, 1000, 1", "0.04, 0.04, 1000, 19"})
+    void aRoundHasTheFewestWindowsThatMakeAveragingCheap(double averaging, double window, int windowsPerEpoch, int expected) {
+        Pace pace = new Pace(averaging, window);
+        assertEquals(expected, pace.windowsPerRound(windowsPerEpoch));
+        assertEquals(expected < windowsPerEpoch, pace.share(expected) <= Pace.SHARE);
+        if (expected > 1) assertTrue(pace.share(expected - 1) > Pace.SHARE);
+    }
+
+    /** one = c + w, many = c + 10 w; and windows that take nothing. */
+    @Test void aPaceIsTheDifferenceOfTwoRounds() {
+        Pace pace = Pace.of(0.11, 10, 0.2);
+        assertEquals(0.01, pace.window(), 1e-12);
+        assertEquals(0.1, pace.averaging(), 1e-12);
+        assertEquals(0.0001, Pace.of(0.1, 10, 0.09).window(), 1e-12);
+    }
+
+    /** What was measured leaves no trace but the number, which goes with the training: whoever sets it has the same model. */
+    @Test void windowsPerRoundAreMeasuredOnceAndKept() throws IOException {
+        String[] auto = {"averaging", "parameters", "windowsPerRound", "auto", "epochs", "3"};
+        List<String> heard = new ArrayList<>();
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
+            assertThrows(Stop.class, () -> new Trainer(sc, settings("auto", auto), new Silent() {
+                @Override public void round(Round round) {
+                    if (round.epoch() == 2) throw new Stop();
+                }
+
+                @Override public void note(String message) {
+                    heard.add(message);
+                }
+            }).train());
+        }
+        assertEquals(1, heard.stream().filter(note -> note.matches("windowsPerRound \\d+: a window of all shards takes .*")).count(), heard.toString());
+        heard.clear();
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[1]"))) {
+            new Trainer(sc, settings("auto", auto), new Silent() {
+                @Override public void note(String message) {
+                    heard.add(message);
+                }
+            }).train();
+            String windows = Model.load(dir.resolve("auto").toString(), sc.hadoopConfiguration()).provenance().get("windowsPerRound").asText();
+            assertTrue(heard.contains("windowsPerRound " + windows + ", as measured when this training began"), heard.toString());
+            new Trainer(sc, settings("set", "averaging", "parameters", "windowsPerRound", windows, "epochs", "3"), new Silent()).train();
+        }
+        assertArrayEquals(bytes("set"), bytes("auto"));
+    }
+
     @Test void theOuterOptimiserIsBlockMomentumUnlessToldOtherwise() throws IOException {
         byte[] auto = train("local[2]", "auto", "averaging", "parameters");
         assertArrayEquals(auto, train("local[2]", "bmuf", "averaging", "parameters", "outerOptimizer", "bmuf"));
         assertFalse(Arrays.equals(auto, train("local[2]", "mean", "averaging", "parameters", "outerOptimizer", "mean")));
-        assertFalse(Arrays.equals(auto, train("local[2]", "reset", "averaging", "parameters", "momentum", "0.9", "innerState", "reset")));
+    }
+
+    @Test void everyInnerStateIsAnother() throws IOException {
+        List<byte[]> models = new ArrayList<>();
+        for (String state : List.of("average", "keep", "reset"))
+            models.add(train("local[2]", state, "averaging", "parameters", "optimizer", "adam", "learningRate", "0.01", "innerState", state));
+        for (int i = 0; i < 3; i++) assertFalse(Arrays.equals(models.get(i), models.get((i + 1) % 3)));
+        // one replica averages nothing
+        String[] one = {"averaging", "parameters", "optimizer", "adam", "learningRate", "0.01", "shards", "1"};
+        assertArrayEquals(train("local[1]", "one", one), train("local[1]", "one-kept", Stream.concat(Arrays.stream(one), Stream.of("innerState", "keep")).toArray(String[]::new)));
     }
 
     /** The first step of momentum is that of none. */

@@ -1,0 +1,67 @@
+package org.rondo.driver.rounds;
+
+import java.util.Arrays;
+import java.util.Locale;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.rondo.driver.Settings;
+import org.rondo.kernels.Shard;
+
+/** How long a round of parameters takes here: {@code averaging + windows * window}. Measured, so that rounds can have as many windows
+ *  as make averaging cheap; the one thing in a plan that depends on the cluster, and so it is kept with the training.
+ *
+ *  @param averaging seconds that a round takes beside its windows
+ *  @param window    seconds that all shards take for a window each */
+public record Pace(double averaging, double window) {
+    /** Of a round's time, at most for averaging. */
+    public static final double SHARE = 0.05;
+    private static final int WARM_UP = 3, SHORT_ROUNDS = 9, LONG_ROUNDS = 3;
+    /** That a long round should take, so that its windows are most of it. */
+    private static final double LONG_SECONDS = 1;
+
+    /** The fewest windows with which averaging stays below {@link #SHARE}; all of an epoch where that is fewer. */
+    public int windowsPerRound(int windowsPerEpoch) {
+        return (int) Math.max(1, Math.min(windowsPerEpoch, Math.ceil(averaging * (1 - SHARE) / SHARE / window)));
+    }
+
+    /** Of the time of rounds of so many windows, that of averaging. */
+    public double share(int windowsPerRound) {
+        return averaging / (averaging + windowsPerRound * window);
+    }
+
+    /** A line for people. */
+    String says(int windowsPerRound, int windowsPerEpoch) {
+        return String.format(Locale.ROOT, "windowsPerRound %d: a window of all shards takes %.1f ms, averaging %.1f ms a round, %.1f %% of the time%s", windowsPerRound,
+                window * 1e3, averaging * 1e3, share(windowsPerRound) * 100, share(windowsPerRound) < SHARE || windowsPerRound < windowsPerEpoch ? ""
+                        : "; less would take rounds longer than an epoch of " + windowsPerEpoch + " windows");
+    }
+
+    /** Runs real rounds of one window and of many from the start of the training, and forgets them. Medians; the difference is the windows'. */
+    static Pace measure(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state) {
+        double one = seconds(sc, plan.withWindowsPerRound(1), shards, settings, state, SHORT_ROUNDS);
+        int windows = (int) Math.max(2, Math.ceil(LONG_SECONDS / one)), all = plan.windowsPerEpoch();
+        if (windows > all / 2) windows = all;           // so that what is left of an epoch, a shorter round, is never the median
+        return of(one, windows, seconds(sc, plan.withWindowsPerRound(windows), shards, settings, state, LONG_ROUNDS));
+    }
+
+    /** @param one  seconds of a round of one window
+     *  @param many those of a round of {@code windows}; hardly more than the one where windows take next to nothing */
+    static Pace of(double one, int windows, double many) {
+        double window = Math.max((many - one) / (windows - 1), one / 1000);
+        return new Pace(Math.max(one - window, one / 1000), window);
+    }
+
+    private static double seconds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state, int count) {
+        double[] seconds = new double[count];
+        try (Rounds rounds = new Rounds(sc, plan.withoutFirstPhase(), shards, settings, state)) {
+            for (int r = 0; r < WARM_UP; r++) rounds.next();
+            for (int r = 0; r < count; r++) {
+                long from = System.nanoTime();
+                rounds.next();
+                seconds[r] = (System.nanoTime() - from) * 1e-9;
+            }
+        }
+        Arrays.sort(seconds);
+        return seconds[count / 2];
+    }
+}
