@@ -16,9 +16,11 @@ import picocli.CommandLine.Option;
 final class BenchRounds implements Bench.Work {
     @Option(names = "--parameters", paramLabel = "N", description = "floats of the model (default: 5000000)")
     private int parameters = 5_000_000;
-    @Option(names = "--executors", paramLabel = "N", description = "of one core (default: 2)")
+    @Option(names = "--executors", paramLabel = "N", description = "JVMs of their own (default: 2)")
     private int executors = 2;
-    @Option(names = "--replicas", paramLabel = "N", description = "over all executors (default: one for each)")
+    @Option(names = "--slots", paramLabel = "N", description = "of an executor, each a core (default: 1)")
+    private int slots = 1;
+    @Option(names = "--replicas", paramLabel = "N", description = "over all executors (default: one a slot)")
     private int replicas;
     @Option(names = "--rounds", paramLabel = "N", description = "measured, after some to warm up (default: 31)")
     private int rounds = 31;
@@ -33,15 +35,16 @@ final class BenchRounds implements Bench.Work {
         SparkConf conf = new SparkConf();
         atLeastOne("parameters", parameters);
         atLeastOne("executors", executors);
+        atLeastOne("slots", slots);
         atLeastOne("rounds", rounds);
-        int all = replicas == 0 ? executors : replicas;
+        int all = replicas == 0 ? executors * slots : replicas;
         atLeastOne("replicas", all);
         if (conf.get("spark.master", "local").startsWith("local["))         // as bin/rondo's default says; it has no executors
-            conf.set("spark.master", "local-cluster[" + executors + ",1," + conf.getSizeAsMb("spark.executor.memory", "3g") + "]");
+            conf.set("spark.master", "local-cluster[" + executors + "," + slots + "," + conf.getSizeAsMb("spark.executor.memory", "3g") + "]");
         conf.setIfMissing("spark.executor.memory", "3g");
         conf.setIfMissing("spark.executor.extraJavaOptions", "-XX:+UseParallelGC");
         try (JavaSparkContext sc = Rondo.spark("bench rounds", Settings.of(Map.of()), conf);
-             EmptyRounds empty = new EmptyRounds(sc, parameters, all, executors)) {
+             EmptyRounds empty = new EmptyRounds(sc, parameters, all, executors * slots)) {
             console.out().println(EmptyRounds.HEADER);
             console.out().println(empty.measure(executors, rounds));
         }

@@ -28,13 +28,13 @@ public final class EmptyRounds implements AutoCloseable {
     private final Exchange exchange;
     private long rounds;
 
-    public EmptyRounds(JavaSparkContext sc, int parameters, int replicas, int executors) {
+    public EmptyRounds(JavaSparkContext sc, int parameters, int replicas, int slots) {
         this.sc = sc;
         this.parameters = parameters;
         this.replicas = replicas;
         List<Shard> empty = IntStream.range(0, replicas).mapToObj(s -> new Shard(s, new int[0][])).toList();
         this.shards = sc.parallelize(empty, replicas).persist(StorageLevel.MEMORY_AND_DISK());
-        this.tasks = sc.parallelize(IntStream.range(0, executors).boxed().toList(), executors);
+        this.tasks = sc.parallelize(IntStream.range(0, slots).boxed().toList(), slots);
         this.exchange = new Exchange(sc, shards, new Start(new float[1][parameters], new float[replicas][0]), 0);
     }
 

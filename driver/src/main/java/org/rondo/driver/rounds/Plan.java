@@ -175,10 +175,21 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
         return moments() > 0 && outer.innerState() == OuterOptimizer.InnerState.KEEP;
     }
 
-    /** Bytes that a round moves between {@code executors} executors of {@code tasks} tasks at a time: every executor gets the vectors
-     *  and states of the groups of the others. */
+    /** Bytes that a round moves between {@code executors} executors of {@code tasks} tasks at a time: every executor gets the means
+     *  and states of the others. */
     public long bytesPerRound(int executors, int tasks) {
-        long groups = Math.min(shards, (long) executors * tasks), busy = Math.min(executors, groups);
-        return Float.BYTES * (busy - 1) * (groups * averagedFloats() + carriedFloats());
+        int groups = (int) Math.min(shards, (long) executors * tasks), busy = Math.min(executors, groups);
+        return Float.BYTES * (busy - 1) * (means(groups, busy) * averagedFloats() + carriedFloats());
+    }
+
+    /** Nodes of the averaging tree that executors leave, each with an equal stretch of the groups: the largest within one. */
+    private static long means(int groups, int executors) {
+        long means = 0;
+        for (long e = 0; e < executors; e++) {
+            long end = groups * (e + 1) / executors;
+            for (long g = groups * e / executors, size; g < end; g += size, means++)
+                for (size = 1; g % (2 * size) == 0 && Math.min(groups, g + 2 * size) <= end && size < groups; ) size *= 2;
+        }
+        return means;
     }
 }

@@ -29,6 +29,11 @@ class PlanTest {
         assertEquals(4 * 8 * 20, plan.carriedFloats());
         assertEquals(4 * (2 * 3060 + 640), plan.bytesPerRound(2, 1));
         assertEquals(0, plan.bytesPerRound(1, 4));
+        // 4 groups: two of the first executor are siblings, and so one mean; of three executors the last has two groups, siblings too
+        assertEquals(4 * (2 * 3060 + 640), plan.bytesPerRound(2, 2));
+        assertEquals(4 * 2 * (3 * 3060 + 640), plan.bytesPerRound(3, 2));
+        // six groups: 0-1 and 2, 3 and 4-5
+        assertEquals(4 * (4 * 3060 + 6 * 160), Plan.of(SETTINGS.with(Setting.SHARDS, 6), 20, 48_001).bytesPerRound(2, 3));
         assertEquals(List.of(7, 7, 7, 7, 7, 5), List.of(0, 7, 14, 21, 28, 35).stream().map(window -> plan.windows(state(1, window, false))).toList());
     }
 
