@@ -46,6 +46,44 @@ class AveragingTest {
         for (int i = 0; i < n; i++) assertEquals(sum[i] / tokens, mean[i], 12 * 0x1p-24);
     }
 
+    /** Whatever stretches of the leaves were merged before, as executors do: to the nodes that {@link Averaging.Node} names. */
+    @ParameterizedTest @ValueSource(ints = {1, 2, 3, 5, 6, 7, 8, 13})
+    void nodesMergedElsewhereLeaveNoTrace(int shards) {
+        List<Replica.Result> results = new ArrayList<>();
+        for (int s = 0; s < shards; s++) results.add(result(s, 100 + s % 3, random(s, 50)));
+        float[] expected = mean(results);
+        for (int seed = 0; seed < 20; seed++) {
+            Random random = new Random(seed);
+            Averaging averaging = new Averaging(shards);
+            for (int from = 0; from < shards; ) {
+                Averaging.Node node = new Averaging.Node(0, from);
+                while (!node.isRoot(shards) && node.index() % 2 == 0 && random.nextBoolean()) node = node.parent();
+                Averaging part = new Averaging(node.end(shards) - from);
+                for (int leaf = from; leaf < shards; leaf++) assertEquals(leaf < node.end(shards), node.covers(leaf), node + " and " + leaf);
+                for (int leaf = from; leaf < node.end(shards); leaf++)
+                    part.add(leaf - from, new Averaging.Mean(new float[][] {random(leaf, 50)}, 100 + leaf % 3));
+                averaging.add(node, part.whole());
+                from = node.end(shards);
+            }
+            assertArrayEquals(expected, averaging.mean()[0], "seed " + seed);
+        }
+    }
+
+    @Test void everyNodeHasANumberOfItsOwn() {
+        for (int leaves = 1; leaves < 40; leaves++) {
+            int number = 0;
+            for (int level = 0; level == 0 || Averaging.Node.nodes(level - 1, leaves) > 1; level++)
+                for (int index = 0; index < Averaging.Node.nodes(level, leaves); index++, number++) {
+                    Averaging.Node node = new Averaging.Node(level, index);
+                    assertEquals(number, node.number(leaves));
+                    assertEquals(node, Averaging.Node.of(number, leaves));
+                    Averaging.Node sibling = node.sibling(leaves);
+                    if (sibling != null) assertEquals(node.parent(), sibling.parent());
+                    else assertEquals(Math.min(leaves, node.end(leaves)), leaves, node + " of " + leaves + " has no sibling");
+                }
+        }
+    }
+
     @Test void equalVectorsStayAsTheyAre() {
         List<Replica.Result> results = new ArrayList<>();
         for (int s = 0; s < 7; s++) results.add(result(s, 1 + s, random(1, 30)));
