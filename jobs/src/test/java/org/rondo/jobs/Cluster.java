@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** A standalone Spark cluster on this machine, of the Spark that the build lays out: a master and workers in JVMs of their own.
  *  Workers have addresses of their own too, for Spark treats executors of one host alike: it never starts a speculative copy
@@ -24,7 +25,7 @@ final class Cluster implements AutoCloseable {
     private final Map<String, String> conf;
     private final Process master;
     private final List<Process> workers = new ArrayList<>();
-    private final int port;
+    private final int port, cores;
     private final Thread closing = new Thread(this::end);
 
     /** An executor's JVM.
@@ -44,6 +45,11 @@ final class Cluster implements AutoCloseable {
             signal("KILL", process);
         }
 
+        /** Bytes of it that are in memory. */
+        long resident() throws IOException {
+            return Cluster.resident(process);
+        }
+
         private char state() throws IOException {
             String stat = Files.readString(Path.of("/proc/" + process.pid() + "/stat"));
             return stat.charAt(stat.lastIndexOf(')') + 2);
@@ -56,10 +62,12 @@ final class Cluster implements AutoCloseable {
 
     /** @param folder for logs and what the workers leave
      *  @param conf   keys of Spark's that the daemons need to know, as those of authentication
+     *  @param cores  of a worker
      *  @param hosts  of the workers; more may come */
-    Cluster(Path folder, Map<String, String> conf, String... hosts) throws Exception {
+    Cluster(Path folder, Map<String, String> conf, int cores, String... hosts) throws Exception {
         this.folder = Files.createDirectories(folder);
         this.conf = conf;
+        this.cores = cores;
         try (ServerSocket free = new ServerSocket(0)) {
             port = free.getLocalPort();
         }
@@ -74,10 +82,10 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    /** One core, room for one executor. */
+    /** Room for one executor. */
     void addWorker(String host) throws IOException {
         String name = "worker-" + workers.size();
-        workers.add(daemon(name, host, "org.apache.spark.deploy.worker.Worker", "--host", host, "--webui-port", "0", "--cores", "1", "--memory", "1g",
+        workers.add(daemon(name, host, "org.apache.spark.deploy.worker.Worker", "--host", host, "--webui-port", "0", "--cores", "" + cores, "--memory", "1g",
                 "--work-dir", folder.resolve(name).toString(), url()));
     }
 
@@ -91,6 +99,12 @@ final class Cluster implements AutoCloseable {
             List<String> words = command(child);
             return words.contains(EXECUTOR) && words.contains(application) ? new Executor(words.get(words.indexOf("--executor-id") + 1), child) : null;
         }).filter(executor -> executor != null).findFirst();
+    }
+
+    static long resident(ProcessHandle process) throws IOException {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/" + process.pid() + "/status"))) {
+            return 1024 * lines.filter(line -> line.startsWith("VmRSS:")).mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).findFirst().orElseThrow();
+        }
     }
 
     /** Waits for a fact. Time in which this JVM stood still does not count.

@@ -51,6 +51,11 @@ final class Driver implements AutoCloseable {
         return process.isAlive();
     }
 
+    /** Bytes of it that are in memory. */
+    long resident() throws IOException {
+        return Cluster.resident(process.toHandle());
+    }
+
     /** SIGKILL. */
     void kill() throws InterruptedException {
         process.destroyForcibly().waitFor();
