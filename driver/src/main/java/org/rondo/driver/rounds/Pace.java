@@ -15,7 +15,7 @@ import org.rondo.kernels.Shard;
 public record Pace(double averaging, double window) {
     /** Of a round's time, at most for averaging. */
     public static final double SHARE = 0.05;
-    private static final int WARM_UP = 3, SHORT_ROUNDS = 9, LONG_ROUNDS = 3;
+    private static final int WARM_UP = 5, SHORT_ROUNDS = 15, LONG_ROUNDS = 3;
     /** That a long round should take, so that its windows are most of it. */
     private static final double LONG_SECONDS = 1;
 
@@ -36,11 +36,12 @@ public record Pace(double averaging, double window) {
                         : "; less would take rounds longer than an epoch of " + windowsPerEpoch + " windows");
     }
 
-    /** Runs real rounds of one window and of many from the start of the training, and forgets them. Medians; the difference is the windows'. */
+    /** Runs real rounds of one window and of many from the start of the training, and forgets them. Of each kind the
+     *  lower quartile, for what else runs on the machines only adds to it; the difference is the windows'. */
     static Pace measure(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state) {
         double one = seconds(sc, plan.withWindowsPerRound(1), shards, settings, state, SHORT_ROUNDS);
         int windows = (int) Math.max(2, Math.ceil(LONG_SECONDS / one)), all = plan.windowsPerEpoch();
-        if (windows > all / 2) windows = all;           // so that what is left of an epoch, a shorter round, is never the median
+        if (windows > all / 8) windows = all;           // no round is what was left of an epoch
         return of(one, windows, seconds(sc, plan.withWindowsPerRound(windows), shards, settings, state, LONG_ROUNDS));
     }
 
@@ -62,6 +63,6 @@ public record Pace(double averaging, double window) {
             }
         }
         Arrays.sort(seconds);
-        return seconds[count / 2];
+        return seconds[count / 4];
     }
 }
