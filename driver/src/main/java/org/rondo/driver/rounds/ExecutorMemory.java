@@ -3,7 +3,9 @@ package org.rondo.driver.rounds;
 import java.util.function.Consumer;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.status.api.v1.ExecutorSummary;
 import org.rondo.driver.BadInput;
+import scala.jdk.javaapi.CollectionConverters;
 
 /** What an executor needs outside its heap, and what it has been given: Spark counts that as its memory overhead, and whoever starts the
  *  executors, but for a standalone cluster, ends those that take more.
@@ -18,10 +20,10 @@ record ExecutorMemory(long perTask, int tasks, long needed, long given, boolean 
     private static final long MIB = 1 << 20;
     private static final String OVERHEAD = "spark.executor.memoryOverhead";
 
+    /** Of the executors that there are. */
     static ExecutorMemory of(JavaSparkContext sc, Plan plan) {
-        int executors = Gathering.executors().size(), cpus = sc.getConf().getInt("spark.task.cpus", 1);
-        int cores = sc.getConf().getInt("spark.executor.cores", Math.max(1, sc.defaultParallelism() / Math.max(1, executors)));
-        return of(sc.getConf(), Math.max(1, cores / cpus), plan);
+        int cores = CollectionConverters.asJava(sc.sc().statusStore().executorList(true)).stream().mapToInt(ExecutorSummary::totalCores).max().orElse(1);
+        return of(sc.getConf(), Math.max(1, sc.getConf().getInt("spark.executor.cores", cores) / sc.getConf().getInt("spark.task.cpus", 1)), plan);
     }
 
     /** Spark's own default is a share of the heap, and not less than {@code spark.executor.minMemoryOverhead}. */

@@ -6,10 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerJobStart;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.rondo.driver.Setting;
@@ -29,7 +34,7 @@ class RoundsTest {
     private static final int[] TOKENS = {0, 30, 300};
 
     @ParameterizedTest @CsvSource({"parameters, sgd, mean", "parameters, adam, mean", "parameters, adam, bmuf", "gradients, adam, mean"})
-    void shardsOfAnyLengthCountByTheirTokens(String averaging, String optimizer, String outer) {
+    void shardsOfAnyLengthCountByTheirTokens(String averaging, String optimizer, String outer) throws TimeoutException {
         Settings settings = PlanTest.SETTINGS.with(Setting.SHARDS, TOKENS.length).with(Setting.BATCH, BATCH).with(Setting.SEQ_LEN, SEQ_LEN).with(Setting.EPOCHS, EPOCHS)
                 .with(Setting.AVERAGING, averaging).with(Setting.OPTIMIZER, optimizer).with(Setting.OUTER_OPTIMIZER, outer).with(Setting.LEARNING_RATE, 0.05);
         Plan plan = Plan.of(settings, VOCAB, (long) TOKENS.length * BATCH * WINDOWS * SEQ_LEN);
@@ -37,6 +42,12 @@ class RoundsTest {
         LearningRate rate = LearningRate.start(settings, false);
         TrainingState state = TrainingState.initial(plan, settings, rate), expected = state;
         try (JavaSparkContext sc = new JavaSparkContext(TrainerTest.conf("local[2]"))) {
+            Set<String> jobs = ConcurrentHashMap.newKeySet();
+            sc.sc().addSparkListener(new SparkListener() {
+                @Override public void onJobStart(SparkListenerJobStart start) {
+                    jobs.add(start.properties().getProperty("spark.job.description"));
+                }
+            });
             JavaRDD<Shard> shards = sc.parallelize(IntStream.range(0, TOKENS.length).mapToObj(RoundsTest::shard).toList(), TOKENS.length);
             try (Rounds rounds = new Rounds(sc, plan, shards, settings, state)) {
                 while (rounds.cursor().epoch() < EPOCHS) {
@@ -49,6 +60,8 @@ class RoundsTest {
                 assertArrayEquals(expected.model(), rounds.state().model());
                 assertArrayEquals(expected.carried(), rounds.state().carried());
                 assertTrue(Replica.isFinite(expected.model()[0]));
+                sc.sc().listenerBus().waitUntilEmpty();
+                for (long round = 0; round < rounds.cursor().round(); round++) assertTrue(jobs.contains("round " + round + ": train 3 replicas"), jobs.toString());
             }
         }
     }
