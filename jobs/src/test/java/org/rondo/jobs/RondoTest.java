@@ -103,6 +103,10 @@ class RondoTest {
                 arguments("bench kernels --seconds 0", "seconds is '0', expected a number from 0.001 to 3600; set --seconds"),
                 arguments("bench kernels --seconds NaN", "seconds is 'NaN', expected"),
                 arguments("bench kernels --seconds abc", "seconds is 'abc', expected a number from 0.001 to 3600; set --seconds"),
+                arguments("bench scale --network 10,fast", "network is 'fast', expected a number above 0; set --network"),
+                arguments("bench scale --window 0", "window is '0', expected a number above 0; set --window"),
+                arguments("bench scale --windowsPerRound 0", "windowsPerRound is 0, expected an integer from 1; set --windowsPerRound"),
+                arguments("bench scale --format csv", "format is 'csv', expected tsv or svg; set --format"),
                 arguments("gradient-flow --output hdfs://host/flow", "hdfs://host/flow"),
                 arguments("gradient-flow --output DIR/file", "DIR/file"),
                 arguments("gradient-flow --output DIR/file --input DIR/nowhere", "nowhere"),
@@ -144,6 +148,31 @@ class RondoTest {
         assertEquals(isas.stream().map(isa -> "S6 " + isa).toList(),
                 lines.stream().skip(1).map(line -> line.split("\t")).map(columns -> columns[0] + " " + columns[1]).toList());
         assertEquals("", err());
+    }
+
+    @Test void aSimulationPrintsALineForEveryClusterAndNetwork() {
+        assertEquals(Rondo.DONE, run("bench scale --network 1,40 --window 100 --windowsPerRound 10"), err());
+        List<String[]> lines = out().lines().map(line -> line.split("\t")).toList();
+        assertEquals("executors floats gbit_s launching_s asking_s own_s moving_s averaging_s window_s windows_below_5 share placed_s slices_s tree_s",
+                String.join(" ", lines.get(0)));
+        assertEquals(1 + 2 * 4 * 10, lines.size());
+        for (String[] line : lines) assertEquals(lines.get(0).length, line.length);
+        // 10 M floats from each of 4 executors, 40 MB; 1 Gbit/s: 46 + 4 x 0.4, 28 + 3 x 2.5, 40 MB at 2.9 GB/s, 3 x 40 MB at 125 MB/s.
+        // Averaging takes 1.056867 s: 19 times that are 201 windows of 0.1 s; with 10 it is 1.057 of 2.057 s.
+        // By slices 2 x 47.6 + 2 x 28 + 6 x 2.5 + 13.8 + 1.5 x 320 ms; by rows of two 2 x 47.6 + 2 x 28 + 2 x 2.5 + 13.8 + 2 x 320.
+        assertEquals("4 10000000 1 0.048 0.036 0.014 0.960 1.057 0.1000 201 0.514 1.057 0.660 0.810", String.join(" ", lines.get(12)));
+        // What 1,024 executors ask the driver, at 58 us, is left out where the places are sent along; 40 Gbit/s are more than a core handles.
+        String[] last = lines.get(80);
+        assertEquals(List.of("1024", "1000000000", "40", "6200.000"), List.of(last[0], last[1], last[2], last[6]));
+        assertEquals(1024 * 1023 * 58e-6 - 1023 * 0.0025, Double.parseDouble(last[7]) - Double.parseDouble(last[11]), 0.002);
+        assertEquals("", err());
+    }
+
+    @Test void aSimulationIsDrawn() throws Exception {
+        assertEquals(Rondo.DONE, run("bench scale --format svg"), err());
+        assertEquals(8 + 4, ChartTest.elements(ChartTest.parse(out()), "polyline").size());
+        String docs = Files.readString(Path.of("../docs/scale.svg"));
+        assertEquals(docs, out(), "docs/scale.svg is not what bench scale --format svg draws; make it again");
     }
 
     @Test void aBenchMeasuresTheBestInstructionSetUnlessToldOtherwise() {
