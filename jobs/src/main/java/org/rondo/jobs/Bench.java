@@ -10,7 +10,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Option;
 
 /** {@code rondo bench}: what measures this machine. Its options are no settings, because no model depends on them. */
-@CommandLine.Command(name = "bench", description = "Measures how fast this machine is.", subcommands = {Bench.Kernels.class, BenchRounds.class},
+@CommandLine.Command(name = "bench", description = "Measures how fast this machine is.", subcommands = {Bench.Kernels.class, BenchRounds.class, BenchScale.class},
         customSynopsis = "rondo bench WHAT [--key value ...]", commandListHeading = "%nWhat%n")
 final class Bench {
     /** What can be measured. */

@@ -44,7 +44,7 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
                     Map.of(), Evaluate::run),
             new Job("generate", "Prints a text that a model makes up.",
                     List.of(group("Data", MODEL), SAMPLING, RUN), Map.of(), Generate::run),
-            new Job("plan", "Prints what train, with the same options, would do and need, without training: shards, windows, memory, traffic.",
+            new Job("plan", "Prints what train, with the same options, would do and need, without training: shards, windows, memory, traffic, and whether a cluster would be faster.",
                     TRAINING, table(OUTPUT, ""), ShowPlan::run),
             new Job("quickstart", "Trains a model of WordNet's definitions, letter by letter, in three to six minutes.",
                     List.of(group("Data", OUTPUT, OVERWRITE, VALIDATION), group("Vocabulary", MIN_COUNT, MAX_VOCABULARY), NETWORK, DISTRIBUTION, OUTER, STEPS, CHECKPOINTS,

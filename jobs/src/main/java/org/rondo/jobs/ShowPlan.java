@@ -3,17 +3,23 @@ package org.rondo.jobs;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.corpus.Corpus;
+import org.rondo.driver.rounds.Forecast;
 import org.rondo.driver.rounds.OuterOptimizer;
 import org.rondo.driver.rounds.Plan;
+import org.rondo.driver.rounds.RoundTime;
+import org.rondo.driver.rounds.WindowTime;
 
-/** What training will do and need: its {@link Plan}, for people. The text is read and counted; nothing is trained. */
+/** What training will do and need: its {@link Plan}, for people. The text is read and counted, and a window is timed; nothing is trained. */
 final class ShowPlan {
     private static final long MIB = 1 << 20;
+    private static final String NOT_MEASURED = "not measured: a replica would take more than half of the memory here, or this is the driver of a cluster; "
+            + "so nothing is said of how long training takes";
 
     private ShowPlan() { }
 
@@ -22,13 +28,19 @@ final class ShowPlan {
         try (JavaSparkContext sc = Rondo.spark("plan", settings, conf); Corpus corpus = Corpus.read(sc, settings)) {
             long held = corpus.validation() == null ? 0 : corpus.validation().count();
             Plan plan = Plan.of(settings, corpus.vocabulary().size(), corpus.training().count());
-            console.out().print(table(plan, settings.get(Setting.UNIT), held, conf));
+            // In cluster mode this is the application master, whose memory and cores say nothing of a machine to train on.
+            Optional<WindowTime> window = conf.get("spark.submit.deployMode", "client").equals("cluster") ? Optional.empty()
+                    : WindowTime.measure(plan, settings.get(Setting.KERNEL));
+            console.out().print(table(plan, settings.get(Setting.UNIT), held, conf, window, Runtime.getRuntime().availableProcessors()));
         }
     }
 
-    static String table(Plan plan, String unit, long heldOut, SparkConf conf) {
+    /** @param window as measured; empty where it could not be
+     *  @param cores  of this machine */
+    static String table(Plan plan, String unit, long heldOut, SparkConf conf, Optional<WindowTime> window, int cores) {
         int tasks = Math.max(1, conf.getInt("spark.executor.cores", 1) / conf.getInt("spark.task.cpus", 1));
         int executors = conf.getInt("spark.executor.instances", Math.max(1, (plan.shards() + tasks - 1) / tasks));
+        Optional<Forecast> forecast = window.map(time -> new Forecast(plan, time.seconds(), cores, executors, tasks, Forecast.USUAL_NETWORK).settled());
         Map<String, String> rows = new LinkedHashMap<>();
         rows.put("text", Units.count(plan.targets() + 1) + " " + unit + "s to learn from, " + Units.count(heldOut) + " to validate on");
         rows.put("network", "vocabulary " + Units.count(plan.network().vocab()) + ", embedding " + plan.network().embedding() + ", "
@@ -37,20 +49,57 @@ final class ShowPlan {
         rows.put("shards", plan.shards() + ", each of " + plan.batch() + " streams of " + Units.count((double) plan.targets() / plan.shards() / plan.batch()) + " tokens");
         rows.put("windows", Units.count(plan.windowsPerEpoch()) + " per shard and epoch, each " + plan.seqLen() + " steps of " + plan.batch() + " streams = "
                 + Units.count((double) plan.seqLen() * plan.batch()) + " tokens");
-        rows.put("rounds", Units.count(plan.roundsPerEpoch()) + " per epoch, " + (plan.rounds().isPresent() ? Units.count(plan.rounds().getAsLong()) + " in " : "")
-                + plan.epochs() + " epochs; "
-                + (plan.averagesGradients() ? "gradients are averaged every window" : "parameters are averaged every " + plan.windowsPerRound() + " windows"
-                        + firstPhase(plan.gradientsUntil()) + outer(plan.outer()))
-                + (plan.emaDecay() > 0 ? "; the weights are averaged over rounds, emaDecay " + plan.emaDecay() : ""));
+        rows.put("rounds", rounds(forecast.map(Forecast::plan).orElse(plan), plan.isSettled()));
         rows.put("memory per task", exact(plan.bytesPerTask()) + " outside the heap");
         rows.put("memory overhead", exact(plan.memoryOverhead(tasks)) + " for " + tasks + (tasks == 1 ? " task" : " tasks") + " at a time in an executor");
         rows.put("driver", exact(plan.driverHeap()) + " of heap, " + exact(plan.driverOverhead()) + " outside");
-        rows.put("traffic", exact(plan.bytesPerRound(executors, tasks)) + " per round with " + executors + (executors == 1 ? " executor" : " executors"));
+        rows.put("traffic", exact(plan.bytesPerRound(executors, tasks)) + " per round with " + executors(executors));
+        forecast.ifPresentOrElse(f -> forecast(f, window.get(), rows), () -> rows.put("window", NOT_MEASURED));
         StringBuilder table = new StringBuilder();
         rows.forEach((name, value) -> table.append(String.format(Locale.ROOT, "%-16s %s%n", name, value)));
         return table + String.format(Locale.ROOT, "%non a cluster, give driver and executors room for it:%n  --driver-memory %dm%n"
                 + "  --conf spark.driver.memoryOverhead=%dm%n  --conf spark.executor.memoryOverhead=%dm%n",
                 mebibytes(plan.driverHeap()), mebibytes(plan.driverOverhead()), mebibytes(plan.memoryOverhead(tasks)));
+    }
+
+    private static String rounds(Plan plan, boolean settled) {
+        if (!plan.isSettled()) return "parameters are averaged as often as is measured when training starts";
+        return Units.count(plan.roundsPerEpoch()) + " per epoch, " + (plan.rounds().isPresent() ? Units.count(plan.rounds().getAsLong()) + " in " : "")
+                + plan.epochs() + " epochs; "
+                + (plan.averagesGradients() ? "gradients are averaged every window" : "parameters are averaged every " + plan.windowsPerRound() + " windows"
+                        + (settled ? "" : " (auto: by the figures below; it is measured when training starts)") + firstPhase(plan.gradientsUntil()) + outer(plan.outer()))
+                + (plan.emaDecay() > 0 ? "; the weights are averaged over rounds, emaDecay " + plan.emaDecay() : "");
+    }
+
+    /** What a window takes, what averaging, and where training is faster. */
+    private static void forecast(Forecast forecast, WindowTime window, Map<String, String> rows) {
+        RoundTime averaging = forecast.averaging();
+        rows.put("window", Units.significant(window.seconds() * 1e3) + " ms of a replica on one core (measured here, " + window.kernel() + ")");
+        rows.put("averaging", Units.significant(averaging.seconds()) + " s a round with " + executors(averaging.executors()) + " (" + Units.significant(averaging.floats() * 1e-6)
+                + " M floats from each, 10 Gbit/s: see docs/scale.md), " + Units.significant(100 * forecast.pace().share(forecast.plan().windowsPerRound())) + " % of the round");
+        rows.put("time", "training takes about " + about(forecast.here()) + " on this machine's " + cores(forecast.cores()) + ", " + about(forecast.onTheCluster()) + " on "
+                + executors(forecast.executors()) + (forecast.slots() == 1 ? "" : " of " + forecast.slots() + " tasks at a time") + ": " + advice(forecast));
+    }
+
+    private static String advice(Forecast forecast) {
+        double here = forecast.here(), there = forecast.onTheCluster();
+        if (there < here) return "the cluster is " + Units.decimals(here / there, 1) + " times as fast";
+        String local = "train locally (--master local[" + forecast.cores() + "])";
+        if (forecast.plan().averagesGradients()) return local + ", or average less often (--averaging parameters)";
+        return local + (forecast.fewestWindows().isPresent() ? ", or set --windowsPerRound to " + forecast.fewestWindows().getAsInt() + " or more"
+                : "; no windowsPerRound makes the cluster faster");
+    }
+
+    private static String about(double seconds) {
+        return seconds < 10 ? Units.significant(seconds) + " s" : Units.duration(seconds);
+    }
+
+    private static String executors(int executors) {
+        return executors + (executors == 1 ? " executor" : " executors");
+    }
+
+    private static String cores(int cores) {
+        return cores + (cores == 1 ? " core" : " cores");
     }
 
     private static String firstPhase(int until) {

@@ -55,7 +55,7 @@ class CommandTest {
             train --seed 3 --debug --debug=true | --debug is given twice
             train --seed 3 --seed=3   | --seed is given twice
             bnech                     | the nearest is bench
-            bench                     | no bench given, expected one of kernels, rounds; see rondo bench --help
+            bench                     | no bench given, expected one of kernels, rounds, scale; see rondo bench --help
             bench kernles             | unknown bench kernles; the nearest is kernels
             bench --isa avx2          | option --isa stands before the bench, expected after it; see rondo bench --help
             --hidden 3 train          | option --hidden stands before the job, expected after it; see rondo --help

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.apache.hadoop.util.VersionInfo;
 import org.apache.spark.SparkConf;
@@ -24,6 +25,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Settings;
+import org.rondo.driver.rounds.Plan;
+import org.rondo.driver.rounds.WindowTime;
 import org.rondo.kernels.NativeLibrary;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -103,6 +106,10 @@ class RondoTest {
                 arguments("bench kernels --seconds 0", "seconds is '0', expected a number from 0.001 to 3600; set --seconds"),
                 arguments("bench kernels --seconds NaN", "seconds is 'NaN', expected"),
                 arguments("bench kernels --seconds abc", "seconds is 'abc', expected a number from 0.001 to 3600; set --seconds"),
+                arguments("bench scale --network 10,fast", "network is 'fast', expected a number above 0; set --network"),
+                arguments("bench scale --window 0", "window is '0', expected a number above 0; set --window"),
+                arguments("bench scale --windowsPerRound 0", "windowsPerRound is 0, expected an integer from 1; set --windowsPerRound"),
+                arguments("bench scale --format csv", "format is 'csv', expected tsv or svg; set --format"),
                 arguments("gradient-flow --output hdfs://host/flow", "hdfs://host/flow"),
                 arguments("gradient-flow --output DIR/file", "DIR/file"),
                 arguments("gradient-flow --output DIR/file --input DIR/nowhere", "nowhere"),
@@ -144,6 +151,31 @@ class RondoTest {
         assertEquals(isas.stream().map(isa -> "S6 " + isa).toList(),
                 lines.stream().skip(1).map(line -> line.split("\t")).map(columns -> columns[0] + " " + columns[1]).toList());
         assertEquals("", err());
+    }
+
+    @Test void aSimulationPrintsALineForEveryClusterAndNetwork() {
+        assertEquals(Rondo.DONE, run("bench scale --network 1,40 --window 100 --windowsPerRound 10"), err());
+        List<String[]> lines = out().lines().map(line -> line.split("\t")).toList();
+        assertEquals("executors floats gbit_s launching_s asking_s own_s moving_s averaging_s window_s windows_below_5 share placed_s slices_s tree_s",
+                String.join(" ", lines.get(0)));
+        assertEquals(1 + 2 * 4 * 10, lines.size());
+        for (String[] line : lines) assertEquals(lines.get(0).length, line.length);
+        // 10 M floats from each of 4 executors, 40 MB; 1 Gbit/s: 46 + 4 x 0.4, 28 + 3 x 2.5, 40 MB at 2.9 GB/s, 3 x 40 MB at 125 MB/s.
+        // Averaging takes 1.056867 s: 19 times that are 201 windows of 0.1 s; with 10 it is 1.057 of 2.057 s.
+        // By slices 2 x 47.6 + 2 x 28 + 6 x 2.5 + 13.8 + 1.5 x 320 ms; by rows of two 2 x 47.6 + 2 x 28 + 2 x 2.5 + 13.8 + 2 x 320.
+        assertEquals("4 10000000 1 0.048 0.036 0.014 0.960 1.057 0.1000 201 0.514 1.057 0.660 0.810", String.join(" ", lines.get(12)));
+        // What 1,024 executors ask the driver, at 58 us, is left out where the places are sent along; 40 Gbit/s are more than a core handles.
+        String[] last = lines.get(80);
+        assertEquals(List.of("1024", "1000000000", "40", "6200.000"), List.of(last[0], last[1], last[2], last[6]));
+        assertEquals(1024 * 1023 * 58e-6 - 1023 * 0.0025, Double.parseDouble(last[7]) - Double.parseDouble(last[11]), 0.002);
+        assertEquals("", err());
+    }
+
+    @Test void aSimulationIsDrawn() throws Exception {
+        assertEquals(Rondo.DONE, run("bench scale --format svg"), err());
+        assertEquals(8 + 4, ChartTest.elements(ChartTest.parse(out()), "polyline").size());
+        String docs = Files.readString(Path.of("../docs/scale.svg"));
+        assertEquals(docs, out(), "docs/scale.svg is not what bench scale --format svg draws; make it again");
     }
 
     @Test void aBenchMeasuresTheBestInstructionSetUnlessToldOtherwise() {
@@ -246,6 +278,47 @@ class RondoTest {
         assertTrue(out().contains("2, each of 2 streams"), out());
     }
 
+    private static String planned(String windowsPerRound, double window, String... more) {
+        Settings settings = Settings.of(Map.of("shards", "4", "batch", "8", "seqLen", "25", "epochs", "3", "averaging", "parameters", "windowsPerRound", windowsPerRound,
+                "hidden", "10", "layers", "1", "embedding", "6"));
+        SparkConf conf = new SparkConf(false);
+        for (int i = 0; i < more.length; i += 2) conf.set(more[i], more[i + 1]);
+        Optional<WindowTime> time = window == 0 ? Optional.empty() : Optional.of(new WindowTime(window, "native avx512"));
+        return ShowPlan.table(Plan.of(settings, 20, 32_001), "char", 0, conf, time, 2);
+    }
+
+    private static String row(String name, String table) {
+        return table.lines().filter(line -> line.startsWith(name + " ")).map(line -> line.substring(17)).findFirst().orElse("");
+    }
+
+    /** 4 shards of 40 windows, 3 epochs of 6 rounds, 18 in all; averaging takes 83.2 ms with 4 executors, 6.8 on this machine alone. */
+    @Test void planSaysWhereTrainingIsFaster() {
+        // here: 240 windows of 4 ms and 18 x 6.8 ms; there: 120, and 18 x 83.2 ms. A window more a round is 4 ms less, so 76.4 ms take 20.
+        String small = planned("7", 0.004);
+        assertEquals("4 ms of a replica on one core (measured here, native avx512)", row("window", small));
+        assertEquals("0.0832 s a round with 4 executors (0.00322 M floats from each, 10 Gbit/s: see docs/scale.md), 74.8 % of the round", row("averaging", small));
+        assertEquals("training takes about 1.08 s on this machine's 2 cores, 1.98 s on 4 executors: train locally (--master local[2]), or set --windowsPerRound to 20 or more",
+                row("time", small));
+        assertEquals("training takes about 4m 00s on this machine's 2 cores, 2m 01s on 4 executors: the cluster is 2.0 times as fast", row("time", planned("7", 1)));
+        assertEquals("training takes about 4m 00s on this machine's 2 cores, 4m 01s on 1 executor of 2 tasks at a time: train locally (--master local[2]); "
+                        + "no windowsPerRound makes the cluster faster",
+                row("time", planned("1", 1, "spark.executor.cores", "4", "spark.task.cpus", "2", "spark.executor.instances", "1")));
+    }
+
+    @Test void planForeseesWindowsThatAreToBeMeasured() {
+        // 19 x 83.2 ms are 31.6 windows of 50 ms
+        String auto = planned("auto", 0.05);
+        assertTrue(row("rounds", auto).startsWith("2 per epoch, 6 in 3 epochs; parameters are averaged every 32 windows (auto: "), auto);
+        assertTrue(row("averaging", auto).endsWith(" 4.94 % of the round"), auto);
+    }
+
+    @Test void planSaysThatNothingWasMeasured() {
+        String table = planned("auto", 0);
+        assertTrue(row("window", table).startsWith("not measured: "), table);
+        assertEquals("parameters are averaged as often as is measured when training starts", row("rounds", table));
+        assertEquals("", row("averaging", table) + row("time", table));
+    }
+
     @Test void aPlanTakesWhatTrainingTakesAndWritesNothing() {
         assertEquals(Rondo.DONE, run("plan --input DIR/text --output DIR/planned --overwrite --learningRate 0.1 --kernel reference --checkpointEvery 3"
                 + SMALL), err());
@@ -296,11 +369,13 @@ class RondoTest {
     @Test void numbersAreTheSameInEveryLanguage() {
         Locale before = Locale.getDefault();
         try {
-            run("plan --input DIR/text --shards 2 --batch 2 --seqLen 8");
-            String english = out();
+            String english = planned("7", 0.004);
             Locale.setDefault(Locale.forLanguageTag("ar-EG-u-nu-arab"));
+            assertEquals(english, planned("7", 0.004));
             assertEquals(Rondo.DONE, run("plan --input DIR/text --shards 2 --batch 2 --seqLen 8"), err());
-            assertEquals(english, out());
+            assertTrue(out().contains("training takes about ") && out().chars().noneMatch(c -> c > 127), out());
+            run("bench scale --window 100");
+            assertTrue(out().chars().noneMatch(c -> c > 127), out());
         } finally {
             Locale.setDefault(before);
         }

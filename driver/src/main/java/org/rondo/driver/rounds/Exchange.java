@@ -256,14 +256,18 @@ final class Exchange implements AutoCloseable {
         return seats.size() > before;
     }
 
-    /** Shards of a task: the largest subtree that leaves no slot without a task. */
     private int groupSize() {
-        int slots = Math.max(1, sc.defaultParallelism() / sc.getConf().getInt("spark.task.cpus", 1)), size = 1;
-        while (size < shards.getNumPartitions() && divideUp(shards.getNumPartitions(), 2 * size) >= slots) size *= 2;
+        return groupSize(shards.getNumPartitions(), Math.max(1, sc.defaultParallelism() / sc.getConf().getInt("spark.task.cpus", 1)));
+    }
+
+    /** Shards of a task: the largest subtree that leaves no slot without a task. */
+    static int groupSize(int shards, int slots) {
+        int size = 1;
+        while (size < shards && divideUp(shards, 2 * size) >= slots) size *= 2;
         return size;
     }
 
-    private static int divideUp(int a, int b) {
+    static int divideUp(int a, int b) {
         return (a + b - 1) / b;
     }
 

@@ -61,7 +61,7 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
     }
 
     /** The same with rounds of so many windows. */
-    Plan withWindowsPerRound(int windows) {
+    public Plan withWindowsPerRound(int windows) {
         return new Plan(network, shards, batch, seqLen, targets, windowsPerEpoch, windows, epochs, gradientsUntil, dropout, optimizer, outer, emaDecay);
     }
 
