@@ -300,7 +300,7 @@ class RondoTest {
         assertEquals("training takes about 1.08 s on this machine's 2 cores, 1.98 s on 4 executors: train locally (--master local[2]), or set --windowsPerRound to 20 or more",
                 row("time", small));
         assertEquals("training takes about 4m 00s on this machine's 2 cores, 2m 01s on 4 executors: the cluster is 2.0 times as fast", row("time", planned("7", 1)));
-        assertEquals("training takes about 4m 00s on this machine's 2 cores, 4m 01s on 1 executor of 2 tasks at a time: train locally (--master local[2]); "
+        assertEquals("training takes about 4m 01s on this machine's 2 cores, 4m 01s on 1 executor of 2 tasks at a time: train locally (--master local[2]); "
                         + "no windowsPerRound makes the cluster faster",
                 row("time", planned("1", 1, "spark.executor.cores", "4", "spark.task.cpus", "2", "spark.executor.instances", "1")));
     }
