@@ -45,7 +45,7 @@ public final class Replica implements AutoCloseable {
         public final int shard;
         /** The mean gradient, or the parameters and the optimiser's moments after the last window. */
         public final float[][] vectors;
-        /** State after the last window, as {@link UnrolledNetwork#state()}. */
+        /** State after the last window that had a token, as {@link UnrolledNetwork#state()}. */
         public final float[] state;
         /** Sum over all targets, in nats. */
         public final double loss;
@@ -119,10 +119,11 @@ public final class Replica implements AutoCloseable {
         for (int k = 0; k < stretch.windows() && diverged < 0; k++) {
             if (Thread.currentThread().isInterrupted()) throw new CancellationException("training was interrupted before window " + stretch.window(k));
             Window window = shard.window(stretch.first() + k, kernel.layout().seqLen);
+            if (window.tokens() == 0) break;        // the shard has ended; a state that read on would read what is no text
             Draw draw = new Draw(stretch.seed(), shard.number, stretch.window(k));
             double windowLoss = network.forward(window, draw);
             network.backward(window, draw);
-            double windowNorm = steps && window.tokens() > 0 ? optimizer.step(kernel, stretch.learningRate(), stretch.steps() + k + 1)
+            double windowNorm = steps ? optimizer.step(kernel, stretch.learningRate(), stretch.steps() + k + 1)
                     : Math.sqrt(kernel.sumOfSquares(kernel.layout().block(Block.GRADIENTS)));
             network.carry();
             loss += windowLoss;
@@ -130,7 +131,7 @@ public final class Replica implements AutoCloseable {
             norm = Math.max(norm, windowNorm);
             if (!Double.isFinite(windowLoss) || !Double.isFinite(windowNorm)) diverged = stretch.first() + k;
         }
-        float[][] vectors = vectors(steps ? model.length : 0);
+        float[][] vectors = vectors(steps ? model.length : 0, tokens);
         if (diverged < 0 && !isFinite(vectors[0])) diverged = stretch.first() + stretch.windows() - 1;
         return new Result(shard.number, vectors, network.state(), loss, tokens, norm, diverged, kernel.description());
     }
@@ -142,10 +143,10 @@ public final class Replica implements AutoCloseable {
         return zero == 0;
     }
 
-    /** The first {@code count} vectors of a model, or for 0 the gradient alone. */
-    private float[][] vectors(int count) {
+    /** The first {@code count} vectors of a model, or for 0 the gradient alone: zero where no token was read. */
+    private float[][] vectors(int count, long tokens) {
         float[][] vectors = new float[Math.max(1, count)][kernel.layout().network.parameterCount()];
-        if (count == 0) kernel.store(Block.GRADIENTS, vectors[0]);
+        if (count == 0 && tokens > 0) kernel.store(Block.GRADIENTS, vectors[0]);
         for (int v = 0; v < count; v++) kernel.store(BLOCKS.get(v), vectors[v]);
         return vectors;
     }

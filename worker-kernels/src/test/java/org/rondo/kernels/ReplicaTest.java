@@ -83,6 +83,25 @@ class ReplicaTest {
         }
     }
 
+    /** Text of a window and a half, then of none, on replicas that have worked before. */
+    @ParameterizedTest @MethodSource("kernels")
+    void aShardThatHasEndedChangesNothing(String kernel) {
+        Shard brief = new Shard(4, new int[][] {{1, 2, 3, 4, 5, 6, 7, 8}, {1, 2, 3}, {}}), none = new Shard(4, new int[BATCH][0]);
+        try (Replica replica = replica(kernel)) {
+            Result two = replica.train(model(), new float[0], brief, stretch(0, 2)), six = replica.train(model(), new float[0], brief, stretch(0, 6));
+            assertEquals(9, six.tokens);
+            assertTrue(Arrays.deepEquals(two.vectors, six.vectors));
+            assertArrayEquals(two.state, six.state);
+            assertEquals(two.loss, six.loss);
+            Result rest = replica.train(two.vectors, two.state, brief, stretch(2, 4));
+            assertTrue(Arrays.deepEquals(two.vectors, rest.vectors));
+            assertArrayEquals(two.state, rest.state);
+            assertEquals(0, rest.tokens);
+            assertTrue(Arrays.deepEquals(model(), replica.train(model(), new float[0], none, stretch(0, 6)).vectors));
+            assertArrayEquals(new float[NETWORK.parameterCount()], replica.gradient(model()[0], new float[0], none, stretch(0, 1)).vectors[0]);
+        }
+    }
+
     @ParameterizedTest @MethodSource("kernels")
     void divergenceIsReportedAtItsWindow(String kernel) {
         float[][] model = model();

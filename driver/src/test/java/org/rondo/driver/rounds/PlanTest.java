@@ -46,6 +46,13 @@ class PlanTest {
         assertEquals(4 * 8 * 20, reset.carriedFloats());
     }
 
+    /** One target more than 32 streams of 1000: one stream has 1001, and a window with a single target in it. */
+    @Test void windowsAreThoseOfTheLongestShard() {
+        Plan plan = Plan.of(SETTINGS, 20, 32_002);
+        assertEquals(41, plan.windowsPerEpoch());
+        assertEquals(6, plan.windows(state(0, 35, false)));
+    }
+
     @Test void gradientsAreAveragedEveryWindow() {
         Plan plan = Plan.of(SETTINGS.with(Setting.AVERAGING, "gradients"), 20, 32_001);
         assertEquals(40, plan.roundsPerEpoch());

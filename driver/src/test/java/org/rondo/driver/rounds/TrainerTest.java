@@ -17,9 +17,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerJobStart;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -182,6 +186,22 @@ class TrainerTest {
         byte[] auto = train("local[2]", "auto", "averaging", "parameters");
         assertArrayEquals(auto, train("local[2]", "bmuf", "averaging", "parameters", "outerOptimizer", "bmuf"));
         assertFalse(Arrays.equals(auto, train("local[2]", "mean", "averaging", "parameters", "outerOptimizer", "mean")));
+    }
+
+    /** As Spark's UI shows them, and may cancel them: {@link ExchangeTest}. */
+    @Test void everyRoundHasANameForPeople() throws TimeoutException {
+        Set<String> jobs = ConcurrentHashMap.newKeySet();
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
+            sc.sc().addSparkListener(new SparkListener() {
+                @Override public void onJobStart(SparkListenerJobStart start) {
+                    jobs.add(start.properties().getProperty("spark.jobGroup.id") + " | " + start.properties().getProperty("spark.job.description"));
+                }
+            });
+            new Trainer(sc, settings("named", "epochs", "1", "averaging", "parameters"), new Silent()).train();
+            sc.sc().listenerBus().waitUntilEmpty();
+        }
+        assertTrue(jobs.contains("round 0 | round 0: train 3 replicas"), jobs.toString());
+        assertTrue(jobs.stream().anyMatch(job -> job.matches("round (\\d+) \\| round \\1: fetch the model")), jobs.toString());
     }
 
     @Test void everyInnerStateIsAnother() throws IOException {
