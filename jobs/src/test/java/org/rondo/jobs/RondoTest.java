@@ -11,11 +11,15 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.apache.hadoop.util.VersionInfo;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkContext;
 import org.apache.spark.SparkException;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerJobStart;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -268,6 +272,32 @@ class RondoTest {
         assertEquals(Rondo.BAD_INPUT, run("evaluate --input DIR/text --model DIR/flipped"), err());
         Files.write(file, java.util.Arrays.copyOf(bytes, bytes.length / 2));
         assertEquals(Rondo.BAD_INPUT, run("generate --model DIR/flipped"), err());
+    }
+
+    @Test void aTrainingWhoseRoundIsCancelledFailsAndTheSameCommandGoesOn() {
+        String line = "train --input DIR/text --output DIR/cancelled --checkpointEvery 1 --averaging parameters --windowsPerRound 5" + SMALL;
+        assertEquals(Rondo.FAILED, run(Map.of("spark.extraListeners", Cancelling.class.getName()), line.split(" +")), err());
+        String said = err().lines().filter(note -> note.startsWith("rondo: ")).findFirst().orElse(err());
+        assertTrue(said.startsWith("rondo: failed: ") && said.contains(" round 2 was cancelled from outside"), err());
+        assertEquals(Rondo.DONE, run(line), err());
+        assertTrue(err().contains("resuming from the checkpoint after round 2"), err());
+    }
+
+    /** Cancels round 2, from the moment on that round 1 begins. */
+    public static final class Cancelling extends SparkListener {
+        private Thread outside;
+
+        @Override public void onJobStart(SparkListenerJobStart start) {
+            if (outside != null || !"round 1".equals(start.properties().getProperty("spark.jobGroup.id"))) return;
+            SparkContext sc = SparkContext.getOrCreate();
+            outside = new Thread(() -> {
+                while (!sc.isStopped()) {
+                    sc.cancelJobGroup("round 2");
+                    LockSupport.parkNanos(1_000_000);
+                }
+            });
+            outside.start();
+        }
     }
 
     @Test void planSaysWhatDriverAndExecutorsNeed() {

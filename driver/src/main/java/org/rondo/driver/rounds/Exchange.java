@@ -234,6 +234,8 @@ final class Exchange implements AutoCloseable {
                 }
                 return attempt.run();
             } catch (SparkException e) {
+                if ("SPARK_JOB_CANCELLED".equals(e.getCondition())) throw new IllegalStateException(sc.getLocalProperty("spark.jobGroup.id")
+                        + " was cancelled from outside, by the name of its group of Spark jobs; the same command resumes from the last checkpoint, if there is one", e);
                 if (tries == TRIES || !e.getMessage().contains(RoundRdd.LOST)) throw new IllegalStateException(e.getMessage(), e);
             }
         }

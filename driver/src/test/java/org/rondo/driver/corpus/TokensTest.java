@@ -44,18 +44,25 @@ class TokensTest {
     @MethodSource("units")
     void shardsAreTheSameBitForBitHoweverTheTextIsCut(String unit) throws IOException {
         List<String> lines = lines(7, 400);
+        String longest = String.join(" ", lines.subList(100, 200));     // small splits have parts without a line
+        assertTrue(longest.length() > 3 * 301);
+        lines.set(150, longest);
         Path one = write(unit + "/one/text.txt", lines), zipped = write(unit + "/gzip/text.gz", lines);
         for (int f = 0, n = 0; n < lines.size(); f++) {         // files of 0 to 6 lines
             int size = f * 31 % 7;
             write(String.format("%s/many/%c/%03d.%s", unit, 'a' + f / 50, f, f % 5 == 0 ? "gz" : "txt"), lines.subList(n, Math.min(n + size, lines.size())));
             n += size;
         }
+        int[] sizes = {0, 12, 120, 0, 12, 0, 256, 0};
+        for (int f = 0, n = 0; f < sizes.length; n += sizes[f++])
+            write(String.format("%s/unequal/%d.%s", unit, f, f < 4 ? "txt" : "gz"), lines.subList(n, n + sizes[f]));
         List<List<int[][]>> all = List.of(
                 shards("local[1]", Map.of(), one, unit), shards("local[4]", Map.of(), one, unit),
                 shards("local[4]", SMALL_SPLITS, one, unit), shards("local[1]", KRYO, one, unit),
                 shards("local[3]", Map.of("spark.default.parallelism", "7"), zipped, unit),
                 shards("local[2]", Map.of(), one.getParent().getParent().resolve("many"), unit),
-                shards("local[4]", KRYO, one.getParent().getParent().resolve("many"), unit));
+                shards("local[4]", KRYO, one.getParent().getParent().resolve("many"), unit),
+                shards("local[3]", SMALL_SPLITS, one.getParent().getParent().resolve("unequal"), unit));
         for (int v = 1; v < all.size(); v++)
             for (int s = 0; s < all.get(0).size(); s++)
                 assertArrayEquals(all.get(0).get(s), all.get(v).get(s), unit + ", variant " + v + ", shard " + s);

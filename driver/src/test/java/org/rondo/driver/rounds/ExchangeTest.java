@@ -81,24 +81,6 @@ class ExchangeTest {
         }
     }
 
-    /** As from Spark's UI. */
-    @Test void aRoundCanBeCancelledByItsName() throws InterruptedException {
-        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 4), start(4), 0)) {
-            Thread user = new Thread(() -> {
-                while (sc.statusTracker().getActiveJobIds().length == 0) LockSupport.parkNanos(1_000_000);
-                assertArrayEquals(sc.statusTracker().getActiveJobIds(), sc.statusTracker().getJobIdsForGroup("round 7"));
-                sc.cancelJobGroup("round 7");
-            });
-            user.start();
-            String message = assertThrows(IllegalStateException.class, () -> exchange.round("round 7", "round 7: hang", (model, carried, shard) -> {
-                LockSupport.parkNanos(Long.MAX_VALUE);
-                throw new IllegalStateException("not cancelled");
-            }, STEP)).getMessage();
-            user.join();
-            assertTrue(message.contains("cancelled job group round 7"), message);
-        }
-    }
-
     private static Start start(int shards) {
         return new Start(new float[3][LENGTH], new float[shards][1]);
     }

@@ -17,8 +17,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeoutException;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -56,6 +56,26 @@ class TrainerTest {
         assertArrayEquals(one, train("local[2]", "two", "averaging", averaging));
         assertArrayEquals(one, train("local[4]", "four", "averaging", averaging));
         assertFalse(Arrays.equals(one, train("local[2]", "other seed", "averaging", averaging, "seed", "2")));
+    }
+
+    /** Files without a byte, one ten times as long as another, and a line that leaves two splits without any. Windows of 17 leave one that
+     *  has text for one shard only. */
+    @ParameterizedTest @ValueSource(strings = {"gradients", "parameters"})
+    void theFilesOfTheTextLeaveNoTrace(String averaging) throws IOException {
+        List<String> lines = new ArrayList<>(Files.readAllLines(text));
+        lines.set(30, String.join(" ", lines.subList(0, 16)));
+        Files.write(text, lines);
+        String[] all = {"averaging", averaging, "epochs", "2", "seqLen", "17"};
+        byte[] one = train("local[2]", "one", all);
+        Path folder = Files.createDirectory(dir.resolve("folder"));
+        int[] sizes = {0, 4, 40, 0, 4, lines.size() - 48, 0};
+        for (int f = 0, n = 0; f < sizes.length; n += sizes[f++]) Files.write(folder.resolve("" + f), lines.subList(n, n + sizes[f]));
+        text = folder;
+        assertArrayEquals(one, train("local[2]", "many", all));
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[3]").set("spark.hadoop.mapreduce.input.fileinputformat.split.maxsize", "301"))) {
+            new Trainer(sc, settings("small splits", all), new Silent()).train();
+        }
+        assertArrayEquals(one, bytes("small splits"));
     }
 
     @ParameterizedTest @ValueSource(strings = {"org.apache.spark.serializer.KryoSerializer", "org.apache.spark.serializer.JavaSerializer"})
@@ -186,22 +206,6 @@ class TrainerTest {
         byte[] auto = train("local[2]", "auto", "averaging", "parameters");
         assertArrayEquals(auto, train("local[2]", "bmuf", "averaging", "parameters", "outerOptimizer", "bmuf"));
         assertFalse(Arrays.equals(auto, train("local[2]", "mean", "averaging", "parameters", "outerOptimizer", "mean")));
-    }
-
-    /** As Spark's UI shows them, and may cancel them: {@link ExchangeTest}. */
-    @Test void everyRoundHasANameForPeople() throws TimeoutException {
-        Set<String> jobs = ConcurrentHashMap.newKeySet();
-        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
-            sc.sc().addSparkListener(new SparkListener() {
-                @Override public void onJobStart(SparkListenerJobStart start) {
-                    jobs.add(start.properties().getProperty("spark.jobGroup.id") + " | " + start.properties().getProperty("spark.job.description"));
-                }
-            });
-            new Trainer(sc, settings("named", "epochs", "1", "averaging", "parameters"), new Silent()).train();
-            sc.sc().listenerBus().waitUntilEmpty();
-        }
-        assertTrue(jobs.contains("round 0 | round 0: train 3 replicas"), jobs.toString());
-        assertTrue(jobs.stream().anyMatch(job -> job.matches("round (\\d+) \\| round \\1: fetch the model")), jobs.toString());
     }
 
     @Test void everyInnerStateIsAnother() throws IOException {
@@ -343,6 +347,38 @@ class TrainerTest {
             assertTrue(rounds.findAny().isPresent());           // round 1 is good: its step was taken after its loss
         }
         assertFalse(Files.exists(dir.resolve("diverges/model.json")));
+    }
+
+    /** By whoever knows the name: Spark's user interface shows it. */
+    @Test void aRoundIsAJobThatTellsItsNameAndThatCanBeCancelled() throws Exception {
+        List<String> jobs = new CopyOnWriteArrayList<>();
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
+            sc.sc().addSparkListener(new SparkListener() {
+                @Override public void onJobStart(SparkListenerJobStart start) {
+                    jobs.add(start.properties().getProperty("spark.jobGroup.id") + " = " + start.properties().getProperty("spark.job.description"));
+                }
+            });
+            Thread outside = new Thread(() -> {
+                while (!Thread.currentThread().isInterrupted()) {
+                    sc.cancelJobGroup("round 12");
+                    LockSupport.parkNanos(1_000_000);
+                }
+            });
+            Settings settings = settings("cancelled", "shards", "8", "averaging", "parameters", "hidden", "64", "windowsPerRound", "20", "batch", "1", "seqLen", "4", "checkpointEvery", "5");
+            IllegalStateException e = assertThrows(IllegalStateException.class, () -> new Trainer(sc, settings, new Silent() {
+                @Override public void round(Round round) {
+                    if (round.number() == 11) outside.start();
+                }
+            }).train());
+            outside.interrupt();
+            outside.join();
+            assertEquals("round 12 was cancelled from outside, by the name of its group of Spark jobs; the same command resumes from the last checkpoint, if there is one", e.getMessage());
+        }
+        assertEquals(13, jobs.stream().filter(job -> job.matches("round (\\d+) = round \\1: train 8 replicas")).count(), jobs.toString());
+        assertEquals("round 12 = round 12: train 8 replicas", jobs.get(jobs.size() - 1));
+        try (var rounds = Files.list(dir.resolve("cancelled/checkpoints"))) {
+            assertEquals(List.of("round-00000005", "round-00000010"), rounds.map(path -> path.getFileName().toString()).sorted().toList());
+        }
     }
 
     @Test void nothingIsOverwrittenUnasked() throws IOException {
