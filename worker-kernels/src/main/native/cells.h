@@ -8,6 +8,12 @@
 
 namespace rondo::RONDO_ISA {
 
+// `count` of a layer's sequences: what has a row for each sequence begins at the first of them. `batch` is still the layer's.
+struct Sequences : Recurrent {
+    long count;
+    const int32_t* lengths;   // null where all are seqLen
+};
+
 // slope: the derivative, from the value.
 struct Tanh {
     static RONDO_INLINE V of(V x) { return tanh(x); }
@@ -49,11 +55,11 @@ struct Rnn {
         };
     }
 
-    static RONDO_INLINE void backward(const Recurrent& r, long t, long p) {
+    static RONDO_INLINE void backward(const Sequences& r, long t, long p) {
         const long S = stride(r.H);
         const float *h = r.h + after(r, t) + p * PANEL, *dh = r.dh + t * r.batch * S + p * PANEL;
         float* gates = gatesOf(r, t, p);
-        for (long b = 0; b < r.batch; b++)
+        for (long b = 0; b < r.count; b++)
             for (long j = 0; j < width(r, p); j += W) store(gates + b * PANEL + j, load(dh + b * S + j) * Phi::slope(load(h + b * S + j)));
     }
 };
@@ -93,11 +99,11 @@ struct Lstm {
     }
 
     // dc passes to the step before.
-    static RONDO_INLINE void backward(const Recurrent& r, long t, long p) {
+    static RONDO_INLINE void backward(const Sequences& r, long t, long p) {
         const long S = stride(r.H), state = t * r.batch * S + p * UNITS;
         const float *cPrev = r.c + before(r, t) + p * UNITS, *peephole = PEEPHOLE ? r.p + p * PANEL : nullptr;
         const bool far = isFar(r);
-        for (long b = 0; b < r.batch; b++) {
+        for (long b = 0; b < r.count; b++) {
             float *gate = gatesOf(r, t, p) + b * PANEL, *dcRow = r.dc + b * S + p * UNITS;
             const float *dhRow = r.dh + state + b * S, *tanhCRow = r.tanhC + state + b * S;
             if (far) {

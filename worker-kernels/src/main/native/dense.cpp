@@ -36,9 +36,10 @@ static void raise(const Dense& d, long row, long p, V logits) {
     sums[0] = top;
 }
 
-// As the end of the product: logits of panel p become e.
-static auto exponentials(const Dense& d, long p) {
-    return [&d, p](long first, long j, auto& c) {
+// As the end of the product of the rows from `from` on: logits of panel p become e.
+static auto exponentials(const Dense& d, long p, long from) {
+    return [&d, p, from](long row, long j, auto& c) {
+        const long first = from + row;
         float* sums = d.sums + first * SUMS;
         RONDO_UNROLL for (long m = 0; m < c.rows; m++) {
             V top = c[m][0];
@@ -68,22 +69,24 @@ static void outputs(const Dense& d, long p, long first, long rows, End end) {
     });
 }
 
-void denseForward(const Dense& d) {
-    for (long row = 0; row < d.rows; row++)
+bool denseForward(const Dense& d, const Part& part) {
+    const auto [first, count] = share(part, d.rows);
+    for (long row = first; row < first + count; row++)
         for (long j = 0; j < UNITS; j += W) {
             store(d.sums + row * SUMS + j, broadcast(LOWEST));
             store(d.sums + row * SUMS + UNITS + j, V{});
         }
     for (long p = 0; p < panels(d.outputs); p++) {
-        if (d.y) outputs(d, p, 0, d.rows, storeTo(rowOfPanel(d, 0, p), PANEL));
-        else outputs(d, p, 0, d.rows, exponentials(d, p));
+        if (d.y) outputs(d, p, first, count, storeTo(rowOfPanel(d, first, p), PANEL));
+        else outputs(d, p, first, count, exponentials(d, p, first));
     }
-    for (long row = 0; row < d.rows && !d.y; row++) {
+    for (long row = first; row < first + count && !d.y; row++) {
         const float* sums = d.sums + row * SUMS;
         float sum = 0;
         for (long j = 0; j < UNITS; j++) sum += sums[UNITS + j];
         rowOf(d, row) = {sums[0], sum, 0, -1};
     }
+    return false;
 }
 
 // Of one row and panel, before its softmax.
@@ -115,24 +118,25 @@ void softmaxBackward(const Dense& d, const int32_t* targets, float scale) {
     }
 }
 
-// e of panel p becomes scale * (probability - onehot(target)), as scale / sum * (e - sum onehot(target)); db is its sum over rows.
-static void logitGradients(const Dense& d, long p) {
-    withWidth(columnsOf(d, p), [&](auto width) {
+// e of panel p, in columns from `begin` on, becomes scale * (probability - onehot(target)), as scale / sum * (e - sum onehot(target)); db is
+// its sum over rows.
+static void logitGradients(const Dense& d, long p, long begin, long columns) {
+    withWidth(columns, [&](auto width) {
         constexpr long N = decltype(width)::value * UNITS / W;
         V db[N] = {};
         for (long row = 0; row < d.rows; row++) {
             const Row r = rowOf(d, row);
             const float factor = r.scale / r.sum;
-            float* z = rowOfPanel(d, row, p);
-            const long y = r.target - p * PANEL;
-            if (y >= 0 && y < PANEL) z[y] -= r.sum;                                                            // (10)
+            float* z = rowOfPanel(d, row, p) + begin;
+            const long y = r.target - p * PANEL - begin;
+            if (y >= 0 && y < columns) z[y] -= r.sum;                                                            // (10)
             RONDO_UNROLL for (long n = 0; n < N; n++) {
                 V dz = r.scale == 0 ? V{} : factor * load(z + n * W);
                 store(z + n * W, dz);
                 db[n] += dz;
             }
         }
-        RONDO_UNROLL for (long n = 0; n < N; n++) store(d.db + p * PANEL + n * W, db[n]);
+        RONDO_UNROLL for (long n = 0; n < N; n++) store(d.db + p * PANEL + begin + n * W, db[n]);
     });
 }
 
@@ -160,27 +164,48 @@ void squaredBackward(const Dense& d, const int32_t* counts, float scale) {
             });
 }
 
-// A few panels at a time, so that dx, to which all of them add, is read and written more rarely.
-void denseBackward(const Dense& d) {
-    const long S = stride(d.inputs);
-    float *WT = d.scratch, *packed = WT + panels(d.inputs) * HEAD_PANELS * PANEL * PANEL;
-    forEachBlock(d.rows, PACKED_ROWS, [&](long first, long rows) { pack(rows, Rows{d.x + first * S, S, d.inputs}, packed + first * d.inputs); });
-    forEachBlock(panels(d.outputs), HEAD_PANELS, [&](long firstPanel, long count) {
-        for (long p = firstPanel; p < firstPanel + count; p++) {
-            if (d.y) columnSums(rowOfPanel(d, 0, p), d.rows, columnsOf(d, p), d.db + p * PANEL);
-            else logitGradients(d, p);
-            forEachBlock(d.rows, PACKED_ROWS, [&](long first, long rows) {
-                multiply(first > 0, d.inputs, columnsOf(d, p), Packed{packed + first * d.inputs, rows}, rowOfPanel(d, first, p),
-                         d.dW + p * d.inputs * PANEL, PANEL);
-            });
-        }
-        transposeWeights(d.W + firstPanel * d.inputs * PANEL, count, d.inputs, WT);
-        const long columns = (count - 1) * PANEL + columnsOf(d, firstPanel + count - 1);
-        const Panels dz{rowOfPanel(d, 0, firstPanel), d.rows * PANEL, columns, true};
-        forEachInputPanel(d.inputs, [&](long q, long first, long width) {
-            multiply(firstPanel > 0, d.rows, width, dz, WT + q * count * PANEL * PANEL, d.dx + first, S);
+// f(p, begin, columns): a part of the columns of the panels from `first` to before `end`, in whole vectors of 16.
+template <class F>
+static void forEachPanelOf(const Dense& d, const Part& part, long first, long end, F f) {
+    constexpr long VECTORS = PANEL / UNITS;
+    const Range mine = share(part, (end - 1 - first) * VECTORS + panels(columnsOf(d, end - 1), UNITS));
+    for (long v = mine.first, next; v < mine.first + mine.count; v = next) {
+        next = (v / VECTORS + 1) * VECTORS;
+        if (next > mine.first + mine.count) next = mine.first + mine.count;
+        f(first + v / VECTORS, v % VECTORS * UNITS, (next - v) * UNITS);
+    }
+}
+
+// A few panels at a time, so that dx, to which all of them add, is read and written more rarely. They take two phases: the gradients
+// of their logits, by columns, and then what is made of these: dW by inputs, dx by rows. A part packs the inputs that it needs.
+bool denseBackward(const Dense& d, const Part& part) {
+    const long S = stride(d.inputs), P = panels(d.outputs), groups = panels(P, HEAD_PANELS);
+    const long firstPanel = block(P, part.phase / 2, groups).first, count = block(P, part.phase / 2, groups).count;
+    const Range inputs = share(part, d.inputs), rows = share(part, d.rows);
+    float *WT = d.scratch, *packed = WT + panels(d.inputs) * HEAD_PANELS * PANEL * PANEL + inputs.first * d.rows;
+    if (part.phase == 0)
+        forEachBlock(d.rows, PACKED_ROWS, [&](long first, long height) {
+            pack(height, Rows{d.x + first * S + inputs.first, S, inputs.count}, packed + first * inputs.count);
         });
+    if (part.phase % 2 == 0) {
+        forEachPanelOf(d, part, firstPanel, firstPanel + count, [&](long p, long begin, long columns) {
+            if (d.y) columnSums(rowOfPanel(d, 0, p) + begin, d.rows, columns, d.db + p * PANEL + begin);
+            else logitGradients(d, p, begin, columns);
+        });
+        transposeWeights(part, d.W + firstPanel * d.inputs * PANEL, count, d.inputs, WT);
+        return true;
+    }
+    for (long p = firstPanel; p < firstPanel + count; p++)
+        forEachBlock(d.rows, PACKED_ROWS, [&](long first, long height) {
+            multiply(first > 0, inputs.count, columnsOf(d, p), Packed{packed + first * inputs.count, height}, rowOfPanel(d, first, p),
+                     d.dW + (p * d.inputs + inputs.first) * PANEL, PANEL);
+        });
+    const long columns = (count - 1) * PANEL + columnsOf(d, firstPanel + count - 1);
+    const Panels dz{rowOfPanel(d, rows.first, firstPanel), d.rows * PANEL, columns, true};
+    forEachInputPanel(d.inputs, [&](long q, long first, long width) {
+        multiply(firstPanel > 0, rows.count, width, dz, WT + q * count * PANEL * PANEL, d.dx + rows.first * S + first, S);
     });
+    return part.phase + 1 < 2 * groups;
 }
 
 // Panels and rows in such an order that what a row's last vector writes beyond it is overwritten by the next row's first panel.

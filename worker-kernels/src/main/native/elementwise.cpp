@@ -21,22 +21,29 @@ void embeddingBackward(const Embedding& e, const int32_t* ids) {
 // The rows of the vocabulary from 64 * p on, at most 64.
 static long rowsOf(const Embedding& e, long p) { return e.vocab - p * PANEL < PANEL ? e.vocab - p * PANEL : PANEL; }
 
-void tie(const Embedding& e, const Dense& d) {
+bool tie(const Embedding& e, const Dense& d, const Part& part) {
     const long S = stride(e.width);
-    for (long p = 0; p < panels(e.vocab); p++)
+    const auto [first, count] = share(part, panels(e.vocab));
+    for (long p = first; p < first + count; p++)
         transpose(e.weight + p * PANEL * S, S, rowsOf(e, p), e.width, d.W + p * e.width * PANEL, PANEL);
+    return false;
 }
 
-void addTied(const Embedding& e, const Dense& d) {
+// There is scratch for HEAD_PANELS panels, so more parts than these have nothing to do.
+bool addTied(const Embedding& e, const Dense& d, const Part& part) {
+    if (part.number >= HEAD_PANELS) return false;
     const long S = stride(e.width);
-    for (long p = 0; p < panels(e.vocab); p++) {
-        transpose(d.dW + p * e.width * PANEL, PANEL, e.width, rowsOf(e, p), d.scratch, S);
+    const auto [first, count] = block(panels(e.vocab), part.number, part.parts < HEAD_PANELS ? part.parts : HEAD_PANELS);
+    float* rows = d.scratch + part.number * PANEL * S;
+    for (long p = first; p < first + count; p++) {
+        transpose(d.dW + p * e.width * PANEL, PANEL, e.width, rowsOf(e, p), rows, S);
         for (long row = 0; row < rowsOf(e, p); row++) {
-            float *to = e.dWeight + (p * PANEL + row) * S, *from = d.scratch + row * S;
+            float *to = e.dWeight + (p * PANEL + row) * S, *from = rows + row * S;
             for (long j = e.width; j < S; j++) from[j] = 0;
             forEachVector(e.width, [&](long j) { store(to + j, load(to + j) + load(from + j)); });
         }
     }
+    return false;
 }
 
 // Words of the W/4 counters from `block` on: word i belongs to element 4 * block + i.
@@ -58,12 +65,22 @@ RONDO_INLINE U philox(uint32_t block, const Draw& draw) {
     return counter;
 }
 
-void dropout(const float* from, float* to, long count, long period, uint32_t threshold, float scale, const Draw& draw) {
-    for (long first = 0; first < count; first += period)
-        forEachVector(count - first < period ? count - first : period, [&](long e) {
+// A part of `count` floats, a multiple of 16, in whole vectors.
+static Range floats(const Part& part, long count) {
+    const auto [first, vectors] = share(part, count / UNITS);
+    return {first * UNITS, vectors * UNITS};
+}
+
+bool dropout(const float* from, float* to, long count, long period, uint32_t threshold, float scale, const Draw& draw, const Part& part) {
+    for (long first = 0; first < count; first += period) {
+        const Range mine = floats(part, count - first < period ? count - first : period);
+        forEachVector(mine.count, [&](long v) {
+            const long e = mine.first + v;
             U words = philox(uint32_t(e / 4), draw);
             store(to + first + e, words >= threshold ? load(from + first + e) * scale : V{});                 // (2)
         });
+    }
+    return false;
 }
 
 // Sixteen lanes of doubles: lane i takes the elements that are i modulo 16, whatever W.
@@ -86,23 +103,29 @@ double sum(const float* x, long count) { return sumOf<false>(x, count); }
 
 double sumOfSquares(const float* x, long count) { return sumOf<true>(x, count); }
 
-void sgd(float* parameters, const float* gradients, float* v, long count, const Sgd& s) {
+bool sgd(float* parameters, const float* gradients, float* v, long count, const Sgd& s, const Part& part) {
+    const Range mine = floats(part, count);
+    parameters += mine.first, gradients += mine.first;
     if (!v) {
         const V rate = broadcast(-s.learningRate * s.scale);
-        forEachVector(count, [&](long e) { store(parameters + e, fma(rate, load(gradients + e), load(parameters + e))); });
-        return;
+        forEachVector(mine.count, [&](long e) { store(parameters + e, fma(rate, load(gradients + e), load(parameters + e))); });
+        return false;
     }
-    forEachVector(count, [&](long e) {
+    v += mine.first;
+    forEachVector(mine.count, [&](long e) {
         V g = s.scale * load(gradients + e), v1 = s.first ? g : fma(broadcast(s.momentum), load(v + e), g);
         V step = s.nesterov ? fma(broadcast(s.momentum), v1, g) : v1;
         store(v + e, v1);
         store(parameters + e, fma(broadcast(-s.learningRate), step, load(parameters + e)));
     });
+    return false;
 }
 
-void adam(float* parameters, const float* gradients, float* m, float* v, long count, const Adam& a) {
+bool adam(float* parameters, const float* gradients, float* m, float* v, long count, const Adam& a, const Part& part) {
+    const Range mine = floats(part, count);
+    parameters += mine.first, gradients += mine.first, m += mine.first, v += mine.first;
     const float kept = 1 - a.learningRate * a.weightDecay;
-    forEachVector(count, [&](long e) {
+    forEachVector(mine.count, [&](long e) {
         V g = a.scale * load(gradients + e);
         V m1 = fma(broadcast(a.beta1), load(m + e), (1 - a.beta1) * g);
         V v1 = fma(broadcast(a.beta2), load(v + e), (1 - a.beta2) * g * g);
@@ -110,6 +133,7 @@ void adam(float* parameters, const float* gradients, float* m, float* v, long co
         store(v + e, v1);
         store(parameters + e, kept * load(parameters + e) - a.learningRate / a.correction1 * m1 / (sqrt(v1) / a.correction2 + a.epsilon));
     });
+    return false;
 }
 
 void rowsToPanel(const float* rows, long columns, float* panel) { transpose(rows, columns, PANEL, columns, panel, PANEL); }

@@ -120,11 +120,19 @@ RONDO_INLINE auto storeTo(float* C, long stride) {
     };
 }
 
-// f(first, count) for `all` things in as few blocks as possible, of about the same size, at most `most`.
+// Some of many things in a row.
+struct Range { long first, count; };
+
+// The i-th of `blocks` blocks of about the same size, some of them empty where there are more blocks than things.
+RONDO_INLINE Range block(long all, long i, long blocks) { return {all * i / blocks, all * (i + 1) / blocks - all * i / blocks}; }
+
+RONDO_INLINE Range share(const Part& part, long all) { return block(all, part.number, part.parts); }
+
+// f(first, count) for `all` things in as few blocks as possible, at most `most` in each.
 template <class F>
 RONDO_INLINE void forEachBlock(long all, long most, F f) {
     const long blocks = panels(all, most);
-    for (long i = 0; i < blocks; i++) f(all * i / blocks, all * (i + 1) / blocks - all * i / blocks);
+    for (long i = 0; i < blocks; i++) f(block(all, i, blocks).first, block(all, i, blocks).count);
 }
 
 // Calls f with the number of vectors of 16 that `columns`, up to 64, fill.
@@ -216,10 +224,13 @@ RONDO_INLINE void forEachInputPanel(long inputs, F f) {
     });
 }
 
-// Weights in `count` panels, [count][inputs][64], transposed: [panels(inputs)][count*64][64].
-inline void transposeWeights(const float* weights, long count, long inputs, float* to) {
-    forEachInputPanel(inputs, [&](long, long first, long columns) {
+// A part of the transpose of weights in `count` panels, [count][inputs][64]: [panels(inputs)][count*64][64].
+inline void transposeWeights(const Part& part, const float* weights, long count, long inputs, float* to) {
+    const Range mine = share(part, panels(inputs) * count);
+    forEachInputPanel(inputs, [&](long q, long first, long columns) {
         for (long p = 0; p < count; p++, to += PANEL * PANEL) {
+            const long square = q * count + p - mine.first;
+            if (square < 0 || square >= mine.count) continue;
             if (columns < PANEL)
                 for (long e = 0; e < PANEL * PANEL; e += W) store(to + e, V{});
             transpose(weights + (p * inputs + first) * PANEL, PANEL, columns, PANEL, to, PANEL);

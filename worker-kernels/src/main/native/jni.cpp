@@ -52,17 +52,8 @@ Dense dense(JNIEnv* env, jlong memory, jlongArray values) {
             r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix()};
 }
 
-// The first `count` of an array, copied to their place in the memory.
-const int32_t* ids(JNIEnv* env, jlong memory, jlong offset, jintArray values, jsize count) {
-    jint* place = reinterpret_cast<jint*>(floatsAt(memory, offset));
-    env->GetIntArrayRegion(values, 0, count, place);
-    return place;
-}
-
-// Token ids, targets or lengths; null stays null.
-const int32_t* ids(JNIEnv* env, jlong memory, jlong offset, jintArray values) {
-    return values ? ids(env, memory, offset, values, env->GetArrayLength(values)) : nullptr;
-}
+// Token ids, targets or lengths, where writeIds left them; -1 is null.
+const int32_t* idsAt(jlong memory, jlong offset) { return offset < 0 ? nullptr : reinterpret_cast<const int32_t*>(floatsAt(memory, offset)); }
 
 constexpr size_t HUGE_PAGE = size_t(2) << 20;
 constexpr int GUARD = 16;                        // Layout.GUARD
@@ -83,6 +74,8 @@ Rows16 rowsOf(long form, long panel, long group, long units) {
 
 #define LIBRARY(type, name) extern "C" JNIEXPORT type JNICALL Java_org_rondo_kernels_NativeLibrary_##name
 #define KERNEL(type, name) extern "C" JNIEXPORT type JNICALL Java_org_rondo_kernels_NativeKernel_##name
+// A thread's part of an operation; the operation returns whether there is another phase.
+#define PART jint phase, jint part, jint parts
 
 LIBRARY(jstring, compiledVersion)(JNIEnv* env, jclass) { return env->NewStringUTF(RONDO_VERSION); }
 
@@ -175,62 +168,66 @@ KERNEL(void, zero)(JNIEnv*, jclass, jlong memory, jlong offset, jlong count) {
     memset(floatsAt(memory, offset), 0, size_t(count) * sizeof(float));
 }
 
-KERNEL(void, embeddingForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray e, jlong place, jintArray inputs) {
-    kernelsAt(kernels).embeddingForward(embedding(env, memory, e), ids(env, memory, place, inputs));
+KERNEL(void, writeIds)(JNIEnv* env, jclass, jlong memory, jlong offset, jintArray values, jint count) {
+    env->GetIntArrayRegion(values, 0, count, reinterpret_cast<jint*>(floatsAt(memory, offset)));
 }
 
-KERNEL(void, embeddingBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray e, jlong place, jintArray inputs) {
-    kernelsAt(kernels).embeddingBackward(embedding(env, memory, e), ids(env, memory, place, inputs));
+KERNEL(void, embeddingForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray e, jlong ids) {
+    kernelsAt(kernels).embeddingForward(embedding(env, memory, e), idsAt(memory, ids));
 }
 
-KERNEL(void, tie)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray e, jlongArray d) {
-    kernelsAt(kernels).tie(embedding(env, memory, e), dense(env, memory, d));
+KERNEL(void, embeddingBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray e, jlong ids) {
+    kernelsAt(kernels).embeddingBackward(embedding(env, memory, e), idsAt(memory, ids));
 }
 
-KERNEL(void, addTied)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray e, jlongArray d) {
-    kernelsAt(kernels).addTied(embedding(env, memory, e), dense(env, memory, d));
+KERNEL(jboolean, tie)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray e, jlongArray d, PART) {
+    return kernelsAt(kernels).tie(embedding(env, memory, e), dense(env, memory, d), {phase, part, parts});
+}
+
+KERNEL(jboolean, addTied)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray e, jlongArray d, PART) {
+    return kernelsAt(kernels).addTied(embedding(env, memory, e), dense(env, memory, d), {phase, part, parts});
 }
 
 // draw: from, to, count, period, threshold, seed, layer, window, shard
-KERNEL(void, dropout)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray draw, jfloat scale) {
+KERNEL(jboolean, dropout)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray draw, jfloat scale, PART) {
     Record r(env, memory, draw);
     float *from = r.matrix(), *to = r.matrix();
     const long count = r.size(), period = r.size();
     const uint32_t threshold = uint32_t(r.size());
-    kernelsAt(kernels).dropout(from, to, count, period, threshold, scale,
-                               {uint64_t(r.size()), uint32_t(r.size()), uint32_t(r.size()), uint32_t(r.size())});
+    return kernelsAt(kernels).dropout(from, to, count, period, threshold, scale,
+                                      {uint64_t(r.size()), uint32_t(r.size()), uint32_t(r.size()), uint32_t(r.size())}, {phase, part, parts});
 }
 
-KERNEL(void, recurrentForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong place, jintArray lengths) {
-    kernelsAt(kernels).recurrentForward(recurrent(env, memory, record), ids(env, memory, place, lengths));
+KERNEL(jboolean, recurrentForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong lengths, PART) {
+    return kernelsAt(kernels).recurrentForward(recurrent(env, memory, record), idsAt(memory, lengths), {phase, part, parts});
 }
 
-KERNEL(void, recurrentBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong place, jintArray lengths) {
-    kernelsAt(kernels).recurrentBackward(recurrent(env, memory, record), ids(env, memory, place, lengths));
+KERNEL(jboolean, recurrentBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong lengths, PART) {
+    return kernelsAt(kernels).recurrentBackward(recurrent(env, memory, record), idsAt(memory, lengths), {phase, part, parts});
 }
 
-KERNEL(void, denseForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record) {
-    kernelsAt(kernels).denseForward(dense(env, memory, record));
+KERNEL(jboolean, denseForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, PART) {
+    return kernelsAt(kernels).denseForward(dense(env, memory, record), {phase, part, parts});
 }
 
-KERNEL(void, softmaxForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong place, jintArray targets) {
-    kernelsAt(kernels).softmaxForward(dense(env, memory, record), ids(env, memory, place, targets));
+KERNEL(void, softmaxForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong targets) {
+    kernelsAt(kernels).softmaxForward(dense(env, memory, record), idsAt(memory, targets));
 }
 
-KERNEL(void, softmaxBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong place, jintArray targets, jfloat scale) {
-    kernelsAt(kernels).softmaxBackward(dense(env, memory, record), ids(env, memory, place, targets), scale);
+KERNEL(void, softmaxBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong targets, jfloat scale) {
+    kernelsAt(kernels).softmaxBackward(dense(env, memory, record), idsAt(memory, targets), scale);
 }
 
-KERNEL(void, squaredForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong place, jintArray counts) {
-    kernelsAt(kernels).squaredForward(dense(env, memory, record), ids(env, memory, place, counts));
+KERNEL(void, squaredForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong counts) {
+    kernelsAt(kernels).squaredForward(dense(env, memory, record), idsAt(memory, counts));
 }
 
-KERNEL(void, squaredBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong place, jintArray counts, jfloat scale) {
-    kernelsAt(kernels).squaredBackward(dense(env, memory, record), ids(env, memory, place, counts), scale);
+KERNEL(void, squaredBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong counts, jfloat scale) {
+    kernelsAt(kernels).squaredBackward(dense(env, memory, record), idsAt(memory, counts), scale);
 }
 
-KERNEL(void, denseBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record) {
-    kernelsAt(kernels).denseBackward(dense(env, memory, record));
+KERNEL(jboolean, denseBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, PART) {
+    return kernelsAt(kernels).denseBackward(dense(env, memory, record), {phase, part, parts});
 }
 
 // Rows go through the scratch memory, atOnce of them at a time.
@@ -262,40 +259,40 @@ KERNEL(jdouble, sumOfSquares)(JNIEnv*, jclass, jlong kernels, jlong memory, jlon
 }
 
 // blocks: parameters, gradients, first moment or -1, count. settings: learning rate, momentum, scale
-KERNEL(void, sgd)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray blocks, jfloatArray settings, jboolean nesterov, jboolean first) {
+KERNEL(jboolean, sgd)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray blocks, jfloatArray settings, jboolean nesterov, jboolean first, PART) {
     Record r(env, memory, blocks);
     float *parameters = r.matrix(), *gradients = r.matrix(), *v = r.matrix();
     jfloat s[3];
     env->GetFloatArrayRegion(settings, 0, 3, s);
-    kernelsAt(kernels).sgd(parameters, gradients, v, r.size(), {s[0], s[1], s[2], nesterov != 0, first != 0});
+    return kernelsAt(kernels).sgd(parameters, gradients, v, r.size(), {s[0], s[1], s[2], nesterov != 0, first != 0}, {phase, part, parts});
 }
 
 // blocks: parameters, gradients, first and second moment, count. settings: the components of Adam
-KERNEL(void, adam)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray blocks, jfloatArray settings) {
+KERNEL(jboolean, adam)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray blocks, jfloatArray settings, PART) {
     Record r(env, memory, blocks);
     float *parameters = r.matrix(), *gradients = r.matrix(), *m = r.matrix(), *v = r.matrix();
     jfloat a[8];
     env->GetFloatArrayRegion(settings, 0, 8, a);
-    kernelsAt(kernels).adam(parameters, gradients, m, v, r.size(), {a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]});
+    return kernelsAt(kernels).adam(parameters, gradients, m, v, r.size(), {a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]}, {phase, part, parts});
 }
 
 // Of a table whose rows lie stride floats apart, those of ids alone; see NativeKernel.touched.
-KERNEL(void, zeroRows)(JNIEnv* env, jclass, jlong memory, jlong table, jlong stride, jlong place, jintArray rows, jint count) {
-    const int32_t* row = ids(env, memory, place, rows, count);
+KERNEL(void, zeroRows)(JNIEnv*, jclass, jlong memory, jlong table, jlong stride, jlong rows, jint count) {
+    const int32_t* row = idsAt(memory, rows);
     for (jint i = 0; i < count; i++) memset(floatsAt(memory, table + row[i] * stride), 0, size_t(stride) * sizeof(float));
 }
 
-KERNEL(jdouble, sumOfSquaresOfRows)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlong table, jlong stride, jlong place, jintArray rows, jint count) {
-    const int32_t* row = ids(env, memory, place, rows, count);
+KERNEL(jdouble, sumOfSquaresOfRows)(JNIEnv*, jclass, jlong kernels, jlong memory, jlong table, jlong stride, jlong rows, jint count) {
+    const int32_t* row = idsAt(memory, rows);
     double sum = 0;
     for (jint i = 0; i < count; i++) sum += kernelsAt(kernels).sumOfSquares(floatsAt(memory, table + row[i] * stride), long(stride));
     return sum;
 }
 
-KERNEL(void, sgdRows)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlong parameters, jlong gradients, jlong stride, jlong place, jintArray rows, jint count,
+KERNEL(void, sgdRows)(JNIEnv*, jclass, jlong kernels, jlong memory, jlong parameters, jlong gradients, jlong stride, jlong rows, jint count,
                       jfloat learningRate, jfloat scale) {
-    const int32_t* row = ids(env, memory, place, rows, count);
+    const int32_t* row = idsAt(memory, rows);
     for (jint i = 0; i < count; i++)
         kernelsAt(kernels).sgd(floatsAt(memory, parameters + row[i] * stride), floatsAt(memory, gradients + row[i] * stride), nullptr, long(stride),
-                               {learningRate, 0, scale, false, false});
+                               {learningRate, 0, scale, false, false}, {0, 0, 1});
 }

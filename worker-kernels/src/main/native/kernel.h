@@ -67,19 +67,27 @@ struct Draw {
     uint32_t layer, window, shard;
 };
 
+// One thread's part of an operation. The threads are Java's; an operation that takes a part is called once for each of `parts`, at the
+// same time, in phases from 0 on, and returns whether there is a next one, which starts when all are through with this one. In a
+// phase no part writes what another one reads or writes, and every sum is made by one part, in an order that does not
+// depend on how many there are: so neither does any bit.
+struct Part {
+    long phase, number, parts;
+};
+
 // The operations on one instruction set; see Kernel.java for what each does.
 struct Kernels {
     const char* name;
     void (*embeddingForward)(const Embedding&, const int32_t* ids);
     // Adds to dWeight
     void (*embeddingBackward)(const Embedding&, const int32_t* ids);
-    void (*tie)(const Embedding&, const Dense&);
-    void (*addTied)(const Embedding&, const Dense&);
+    bool (*tie)(const Embedding&, const Dense&, const Part&);
+    bool (*addTied)(const Embedding&, const Dense&, const Part&);
     // lengths: null where all are seqLen
-    void (*recurrentForward)(const Recurrent&, const int32_t* lengths);
-    void (*recurrentBackward)(const Recurrent&, const int32_t* lengths);
-    void (*denseForward)(const Dense&);
-    void (*denseBackward)(const Dense&);
+    bool (*recurrentForward)(const Recurrent&, const int32_t* lengths, const Part&);
+    bool (*recurrentBackward)(const Recurrent&, const int32_t* lengths, const Part&);
+    bool (*denseForward)(const Dense&, const Part&);
+    bool (*denseBackward)(const Dense&, const Part&);
     void (*softmaxForward)(const Dense&, const int32_t* targets);
     void (*softmaxBackward)(const Dense&, const int32_t* targets, float scale);
     void (*squaredForward)(const Dense&, const int32_t* counts);
@@ -89,12 +97,12 @@ struct Kernels {
     // Before a softmax, of one panel; into: 64 floats
     void (*outputsOfRow)(const Dense&, long row, long panel, float* into);
     // count, period: multiples of 16, here and below. The mask of element e is that of e % period
-    void (*dropout)(const float* from, float* to, long count, long period, uint32_t threshold, float scale, const Draw&);
+    bool (*dropout)(const float* from, float* to, long count, long period, uint32_t threshold, float scale, const Draw&, const Part&);
     double (*sum)(const float* x, long count);
     double (*sumOfSquares)(const float* x, long count);
     // v: null without momentum
-    void (*sgd)(float* parameters, const float* gradients, float* v, long count, const Sgd&);
-    void (*adam)(float* parameters, const float* gradients, float* m, float* v, long count, const Adam&);
+    bool (*sgd)(float* parameters, const float* gradients, float* v, long count, const Sgd&, const Part&);
+    bool (*adam)(float* parameters, const float* gradients, float* m, float* v, long count, const Adam&, const Part&);
     // [64][columns] -> [columns][64], and back
     void (*rowsToPanel)(const float* rows, long columns, float* panel);
     void (*panelToRows)(const float* panel, long columns, float* rows);

@@ -70,7 +70,7 @@ void testSoftmax(const Kernels& k, Head& head) {
     std::vector<int32_t> y(n);
     for (auto& target : y) target = int32_t(generator() % uint32_t(V + 1)) - 1;
     const Dense d = head.record(true);
-    k.denseForward(d);
+    inParts([&](const Part& part) { return k.denseForward(d, part); });
     head.compareOutputs(k, d, tolerance);
     k.softmaxForward(d, nullptr);
     for (long r = 0; r < n; r++) near(k.name, "loss without targets", 0, head.loss[r], 0);
@@ -88,7 +88,7 @@ void testSoftmax(const Kernels& k, Head& head) {
         head.dz[e] = y[e / V] < 0 ? 0 : SCALE * (head.dz[e] - (e % V == y[e / V]));
     }
     k.softmaxBackward(d, y.data(), SCALE);
-    k.denseBackward(d);
+    inParts([&](const Part& part) { return k.denseBackward(d, part); });
     head.compareGradients(k.name, tolerance);
 }
 
@@ -108,7 +108,7 @@ void testSquared(const Kernels& k, long V, long H, long n) {
     std::vector<int32_t> counts(n);
     for (auto& count : counts) count = generator() % 4 == 0 ? -1 : 0;
     const Dense d = head.record(false);
-    k.denseForward(d);
+    inParts([&](const Part& part) { return k.denseForward(d, part); });
     head.compareOutputs(k, d, tolerance);
     k.squaredForward(d, counts.data());
     for (long r = 0; r < n; r++) {
@@ -121,7 +121,7 @@ void testSquared(const Kernels& k, long V, long H, long n) {
         near(k.name, "squared error", counts[r] < 0 ? 0 : sum / double(V), head.loss[r], tolerance);
     }
     k.squaredBackward(d, counts.data(), SCALE);
-    k.denseBackward(d);
+    inParts([&](const Part& part) { return k.denseBackward(d, part); });
     head.compareGradients(k.name, tolerance);
 }
 
@@ -132,8 +132,8 @@ void testTied(const Kernels& k, long V, long H) {
     fillRows(dWeight, V, H);
     std::memcpy(before, dWeight, size_t(V * head.S) * 4);
     const Embedding e{V, H, 1, 1, weight, dWeight, nullptr, nullptr};
-    k.tie(e, head.record(true));
-    k.addTied(e, head.record(true));
+    inParts([&](const Part& part) { return k.tie(e, head.record(true), part); });
+    inParts([&](const Part& part) { return k.addTied(e, head.record(true), part); });
     for (long v = 0; v < V; v++)
         for (long j = 0; j < head.S; j++) {
             if (j < H) near(k.name, "tied W", weight[v * head.S + j], head.w(v, j), 0);

@@ -57,10 +57,10 @@ void testDropout(const Kernels& k) {
                 uint32_t words[4] = {uint32_t(e % period / 4), draw.layer, draw.window, draw.shard};
                 philox(draw.seed, words);
                 const uint32_t word = words[e % 4];   // kept at a threshold of its value, dropped at one more
-                k.dropout(ones, kept, count, period, word, 1.25f, draw);
+                inParts([&](const Part& part) { return k.dropout(ones, kept, count, period, word, 1.25f, draw, part); });
                 near(k.name, "kept", 1.25, kept[e], 0);
                 if (word == ~0u) continue;
-                k.dropout(ones, kept, count, period, word + 1, 1.25f, draw);
+                inParts([&](const Part& part) { return k.dropout(ones, kept, count, period, word + 1, 1.25f, draw, part); });
                 near(k.name, "dropped", 0, kept[e], 0);
             }
         }
@@ -81,14 +81,14 @@ void testSweeps(const Kernels& k) {
         }
         near(k.name, "sum", sum, k.sum(g, count), 1e-12);
         near(k.name, "sum of squares", squares, k.sumOfSquares(g, count), 1e-12);
-        k.sgd(w, g, nullptr, count, {0.6f, 0, 0.5f, false, false});
+        inParts([&](const Part& part) { return k.sgd(w, g, nullptr, count, {0.6f, 0, 0.5f, false, false}, part); });
         for (long e = 0; e < count; e++) near(k.name, "sgd", before[e] - double(0.6f) * 0.5 * g[e], w[e], 4 * EPS);
         for (int form = 0; form < 4; form++) {
             const Sgd s{0.6f, 0.9f, 0.5f, form % 2 == 1, form / 2 == 1};
             Floats v0(count), w0(count);
             std::memcpy(v0, v, size_t(count) * 4);
             std::memcpy(w0, w, size_t(count) * 4);
-            k.sgd(w, g, v, count, s);
+            inParts([&](const Part& part) { return k.sgd(w, g, v, count, s, part); });
             for (long e = 0; e < count; e++) {
                 double gradient = 0.5 * g[e], v1 = s.first ? gradient : double(s.momentum) * v0[e] + gradient;
                 double step = s.nesterov ? gradient + double(s.momentum) * v1 : v1;
@@ -102,7 +102,7 @@ void testSweeps(const Kernels& k) {
         std::memcpy(m0, m, size_t(count) * 4);
         std::memcpy(v0, v, size_t(count) * 4);
         std::memcpy(w0, w, size_t(count) * 4);
-        k.adam(w, g, m, v, count, a);
+        inParts([&](const Part& part) { return k.adam(w, g, m, v, count, a, part); });
         for (long e = 0; e < count; e++) {
             double gradient = 0.5 * g[e], m1 = double(a.beta1) * m0[e] + (1 - double(a.beta1)) * gradient;
             double v1 = double(a.beta2) * v0[e] + (1 - double(a.beta2)) * gradient * gradient;

@@ -162,10 +162,10 @@ void test(const Kernels& k, const Case& c) {
     const int32_t* lengths = c.lengths ? layer.lengths.data() : nullptr;
     const double tolerance = 4 * EPS * double(c.seqLen * (c.gates * c.H + c.I));
     const int before = failures;
-    k.recurrentForward(layer.record(), lengths);
+    inParts([&](const Part& part) { return k.recurrentForward(layer.record(), lengths, part); });
     layer.forward();
     layer.compareStates(k.name, tolerance);
-    k.recurrentBackward(layer.record(), lengths);
+    inParts([&](const Part& part) { return k.recurrentBackward(layer.record(), lengths, part); });
     layer.backward();
     layer.compareGradients(k.name, tolerance);
     if (failures > before && failures <= 20)
@@ -173,8 +173,8 @@ void test(const Kernels& k, const Case& c) {
                     c.peephole, c.reverse, c.addsDx, c.lengths, c.I, c.H, c.batch, c.seqLen);
     Recurrent lowest = layer.record();
     lowest.dx = nullptr;   // a layer whose input needs no gradient
-    k.recurrentForward(lowest, lengths);
-    k.recurrentBackward(lowest, lengths);
+    inParts([&](const Part& part) { return k.recurrentForward(lowest, lengths, part); });
+    inParts([&](const Part& part) { return k.recurrentBackward(lowest, lengths, part); });
 }
 
 }  // namespace

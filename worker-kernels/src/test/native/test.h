@@ -71,6 +71,16 @@ inline void zeroPadding(const char* isa, const char* what, const Floats& m, cons
     near(isa, what, seen, all, 1e-12 * seen);
 }
 
+// All of an operation: of every phase one part after the other, the last one first; one part to eleven, in turns.
+template <class F>
+void inParts(F operation) {
+    static long calls = 0;
+    const long parts = 1 + calls++ % 11;
+    bool more = true;
+    for (long phase = 0; more; phase++)
+        for (long number = parts; number-- > 0;) more = operation(Part{phase, number, parts});
+}
+
 void testRecurrent(const Kernels& k);
 void testDense(const Kernels& k);
 

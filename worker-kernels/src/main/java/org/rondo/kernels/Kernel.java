@@ -5,8 +5,8 @@ import org.rondo.kernels.Layout.Block;
 /** A memory laid out by a {@link Layout}, and the operations on it: each on one layer over one whole window. The network is
  *  composed from them once, in {@link UnrolledNetwork}, so that every architecture works on every kernel.
  *
- *  <p>Single-threaded: one kernel, one task. Every operation is deterministic to the bit on one instruction set. Arguments
- *  are checked here, by the methods named check; what is below trusts them. Operands are those of this kernel's own
+ *  <p>One kernel, one task, one operation at a time, for which a kernel may have threads. Every operation is deterministic to the
+ *  bit on one instruction set, whatever the number of threads. Arguments are checked here, by the methods named check; what is below trusts them. Operands are those of this kernel's own
  *  {@link #layout}, and anything else is an IllegalArgumentException, so that nothing outside its memory is ever touched. */
 public abstract sealed class Kernel implements AutoCloseable permits ReferenceKernel, NativeKernel {
     protected final Layout layout;
@@ -21,11 +21,18 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
      *                {@code native}, or an error; {@code avx512}, {@code avx2}, {@code portable}: native on this instruction
      *                set, or an error; {@code reference}: plain Java in double precision */
     public static Kernel open(String choice, Layout layout) {
+        return open(choice, layout, 1);
+    }
+
+    /** As {@link #open(String, Layout)}.
+     *  @param threads that the native kernel's operations are shared out to, the caller's being one; the others end when the kernel
+     *                 closes. The reference has no use for them */
+    public static Kernel open(String choice, Layout layout, int threads) {
         return switch (String.valueOf(choice)) {
             case "reference" -> new ReferenceKernel(layout);
-            case "auto" -> NativeLibrary.isLoaded() ? new NativeKernel(layout, "best") : new ReferenceKernel(layout);
-            case "native" -> new NativeKernel(layout, "best");
-            case "avx512", "avx2", "portable" -> new NativeKernel(layout, choice);
+            case "auto" -> NativeLibrary.isLoaded() ? new NativeKernel(layout, "best", threads) : new ReferenceKernel(layout);
+            case "native" -> new NativeKernel(layout, "best", threads);
+            case "avx512", "avx2", "portable" -> new NativeKernel(layout, choice, threads);
             default -> throw new IllegalArgumentException("kernel is '" + choice
                     + "', expected one of auto, native, avx512, avx2, portable, reference; set spark.rondo.kernel");
         };

@@ -9,7 +9,8 @@ import java.util.Map;
 import org.rondo.kernels.Layout.Block;
 
 /** The kernel of {@code src/main/native}, on one instruction set. Memory is one native allocation, whose address this class
- *  keeps to itself; every operation is one native call, given the sizes and offsets of its operands. */
+ *  keeps to itself; an operation is a native call, given the sizes and offsets of its operands, or one for each thread and phase
+ *  ({@link Team}, kernel.h). */
 public final class NativeKernel extends Kernel {
     /** Bytes of this machine, or of the container that it is. */
     static final long MACHINE = ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
@@ -18,6 +19,7 @@ public final class NativeKernel extends Kernel {
     private final String instructionSet;
     private final long kernels;
     private final long memory;
+    private final Team team;
     /** The sizes and offsets of each of the layout's records. */
     private final Map<Record, long[]> operands = new IdentityHashMap<>();
     /** Rows of the embedding's gradient that may be other than zero, ascending, or any if {@code touchedCount} is {@link #ANY}: a
@@ -28,8 +30,8 @@ public final class NativeKernel extends Kernel {
 
     /** @param instructionSet one of {@link NativeLibrary#instructionSets()}, or {@code best}
      *  @throws IllegalArgumentException if this machine does not have it, or the library cannot be loaded
-     *  @throws IllegalStateException if the memory cannot be had: more than the machine or its container has, or refused */
-    NativeKernel(Layout layout, String instructionSet) {
+     *  @throws IllegalStateException if the memory cannot be had: more than the machine or its container has, or refused; or a thread */
+    NativeKernel(Layout layout, String instructionSet, int threads) {
         super(layout);
         this.kernels = NativeLibrary.find(instructionSet);
         this.instructionSet = instructionSet.equals("best") ? NativeLibrary.instructionSets().get(0) : instructionSet;
@@ -38,8 +40,12 @@ public final class NativeKernel extends Kernel {
         operands.put(layout.head, operands(layout.head));
         touched = layout.embedding == null ? null : new int[layout.batch * layout.seqLen];
         // What the system would grant beyond its memory, or the container's, it would be killed for when the pages are touched.
+        this.team = new Team(threads);
         this.memory = layout.bytes() > MACHINE ? 0 : allocate(layout.bytes());
-        if (memory == 0) throw noMemory("memory", layout.bytes(), MACHINE, "spark.executor.memoryOverhead");
+        if (memory == 0) {
+            team.close();
+            throw noMemory("memory", layout.bytes(), MACHINE, "spark.executor.memoryOverhead");
+        }
         for (Matrix m : layout.matrices()) {
             guard(memory, before(m));
             guard(memory, after(m));
@@ -100,18 +106,30 @@ public final class NativeKernel extends Kernel {
 
     @Override public void embeddingForward(Layout.Embedding e, int[] ids) {
         checkInputs(e, ids, false);
-        embeddingForward(kernels, memory, operands.get(e), layout.ids.offset(), ids);
+        embeddingForward(kernels, memory, operands.get(e), place(ids, ids.length));
     }
 
     @Override public void embeddingBackward(Layout.Embedding e, int[] ids) {
         checkInputs(e, ids, true);
         if (touchedCount == ANY) zero(memory, e.dWeight().offset(), e.dWeight().floats());
-        else zeroRows(memory, e.dWeight().offset(), e.dWeight().stride(), layout.ids.offset(), touched, touchedCount);
-        embeddingBackward(kernels, memory, operands.get(e), layout.ids.offset(), ids);
+        else zeroRows(memory, e.dWeight().offset(), e.dWeight().stride(), place(touched, touchedCount), touchedCount);
+        embeddingBackward(kernels, memory, operands.get(e), place(ids, ids.length));
         System.arraycopy(ids, 0, touched, 0, ids.length);
         Arrays.sort(touched);
         touchedCount = 0;
         for (int id : touched) if (touchedCount == 0 || id != touched[touchedCount - 1]) touched[touchedCount++] = id;
+    }
+
+    /** Copies the first {@code count} to where an operation reads them.
+     *  @return the place */
+    private long place(int[] ids, int count) {
+        writeIds(memory, layout.ids.offset(), ids, count);
+        return layout.ids.offset();
+    }
+
+    /** @param ids targets or lengths, or null, which stays null */
+    private long place(int[] ids) {
+        return ids == null ? -1 : place(ids, ids.length);
     }
 
     /** Notes what may become other than zero. */
@@ -121,13 +139,15 @@ public final class NativeKernel extends Kernel {
 
     @Override public void tie(Layout.Embedding e, Layout.Dense d) {
         checkTied(e, d, false);
-        tie(kernels, memory, operands.get(e), operands.get(d));
+        long[] embedding = operands.get(e), dense = operands.get(d);
+        team.run((phase, part, parts) -> tie(kernels, memory, embedding, dense, phase, part, parts));
     }
 
     @Override public void addTied(Layout.Embedding e, Layout.Dense d) {
         checkTied(e, d, true);
         touchedCount = ANY;
-        addTied(kernels, memory, operands.get(e), operands.get(d));
+        long[] embedding = operands.get(e), dense = operands.get(d);
+        team.run((phase, part, parts) -> addTied(kernels, memory, embedding, dense, phase, part, parts));
     }
 
     @Override public void dropout(Matrix from, Matrix to, double rate, Draw draw, int layer, int period) {
@@ -135,48 +155,55 @@ public final class NativeKernel extends Kernel {
         writes(to);
         long threshold = (long) (rate * 0x1p32);
         long[] operands = {from.offset(), to.offset(), from.floats(), (long) period * from.stride(), threshold, draw.seed(), layer, draw.window(), draw.shard()};
-        dropout(kernels, memory, operands, (float) (1 / (1 - rate)));
+        float scale = (float) (1 / (1 - rate));
+        team.run((phase, part, parts) -> dropout(kernels, memory, operands, scale, phase, part, parts));
     }
 
     @Override public void recurrentForward(Layout.Recurrent r, int[] lengths) {
         check(r, lengths, false);
-        recurrentForward(kernels, memory, operands.get(r), layout.ids.offset(), lengths);
+        long[] layer = operands.get(r);
+        long place = place(lengths);
+        team.run((phase, part, parts) -> recurrentForward(kernels, memory, layer, place, phase, part, parts));
     }
 
     @Override public void recurrentBackward(Layout.Recurrent r, int[] lengths) {
         check(r, lengths, true);
-        recurrentBackward(kernels, memory, operands.get(r), layout.ids.offset(), lengths);
+        long[] layer = operands.get(r);
+        long place = place(lengths);
+        team.run((phase, part, parts) -> recurrentBackward(kernels, memory, layer, place, phase, part, parts));
     }
 
     @Override public void denseForward(Layout.Dense d) {
         check(d, false);
-        denseForward(kernels, memory, operands.get(d));
+        long[] dense = operands.get(d);
+        team.run((phase, part, parts) -> denseForward(kernels, memory, dense, phase, part, parts));
     }
 
     @Override public void softmaxForward(Layout.Dense d, int[] targets) {
         if (targets == null) checkHead(d, true, false);
         else checkTargets(d, targets, true, false);
-        softmaxForward(kernels, memory, operands.get(d), layout.ids.offset(), targets);
+        softmaxForward(kernels, memory, operands.get(d), place(targets));
     }
 
     @Override public void softmaxBackward(Layout.Dense d, int[] targets, float scale) {
         checkTargets(d, targets, true, true);
-        softmaxBackward(kernels, memory, operands.get(d), layout.ids.offset(), targets, scale);
+        softmaxBackward(kernels, memory, operands.get(d), place(targets), scale);
     }
 
     @Override public void squaredForward(Layout.Dense d, int[] counts) {
         checkTargets(d, counts, false, false);
-        squaredForward(kernels, memory, operands.get(d), layout.ids.offset(), counts);
+        squaredForward(kernels, memory, operands.get(d), place(counts));
     }
 
     @Override public void squaredBackward(Layout.Dense d, int[] counts, float scale) {
         checkTargets(d, counts, false, true);
-        squaredBackward(kernels, memory, operands.get(d), layout.ids.offset(), counts, scale);
+        squaredBackward(kernels, memory, operands.get(d), place(counts), scale);
     }
 
     @Override public void denseBackward(Layout.Dense d) {
         check(d, true);
-        denseBackward(kernels, memory, operands.get(d));
+        long[] dense = operands.get(d);
+        team.run((phase, part, parts) -> denseBackward(kernels, memory, dense, phase, part, parts));
     }
 
     @Override public void readProbabilities(Layout.Dense d, int first, int rows, float[] into) {
@@ -200,7 +227,7 @@ public final class NativeKernel extends Kernel {
         boolean sparse = isSparse() && m.equals(layout.block(Block.GRADIENTS));
         if (!sparse) return sumOfSquares(kernels, memory, m.offset(), m.floats());
         Matrix table = layout.embedding.dWeight();
-        return sumOfSquaresOfRows(kernels, memory, table.offset(), table.stride(), layout.ids.offset(), touched, touchedCount)
+        return sumOfSquaresOfRows(kernels, memory, table.offset(), table.stride(), place(touched, touchedCount), touchedCount)
                 + sumOfSquares(kernels, memory, m.offset() + table.floats(), m.floats() - table.floats());
     }
 
@@ -210,12 +237,13 @@ public final class NativeKernel extends Kernel {
         long done = 0;
         if (momentum == 0 && isSparse()) {
             Matrix table = layout.embedding.weight();
-            sgdRows(kernels, memory, table.offset(), layout.embedding.dWeight().offset(), table.stride(), layout.ids.offset(), touched, touchedCount, learningRate,
+            sgdRows(kernels, memory, table.offset(), layout.embedding.dWeight().offset(), table.stride(), place(touched, touchedCount), touchedCount, learningRate,
                     scale);
             done = table.floats();
         }
         long[] blocks = {w.offset() + done, g.offset() + done, v == null ? -1 : v.offset(), w.floats() - done};
-        sgd(kernels, memory, blocks, new float[] {learningRate, momentum, scale}, nesterov, step == 1);
+        float[] settings = {learningRate, momentum, scale};
+        team.run((phase, part, parts) -> sgd(kernels, memory, blocks, settings, nesterov, step == 1, phase, part, parts));
     }
 
     /** Whether of GRADIENTS, which begin with the embedding's, only the rows {@link #touched} are other than zero. */
@@ -229,10 +257,12 @@ public final class NativeKernel extends Kernel {
         long[] blocks = {w.offset(), layout.block(Block.GRADIENTS).offset(), layout.block(Block.FIRST_MOMENT).offset(),
                 layout.block(Block.SECOND_MOMENT).offset(), w.floats()};
         float bias1 = (float) (1 - Math.pow(beta1, step)), bias2 = (float) Math.sqrt(1 - Math.pow(beta2, step));
-        adam(kernels, memory, blocks, new float[] {learningRate, beta1, beta2, epsilon, weightDecay, scale, bias1, bias2});
+        float[] settings = {learningRate, beta1, beta2, epsilon, weightDecay, scale, bias1, bias2};
+        team.run((phase, part, parts) -> adam(kernels, memory, blocks, settings, phase, part, parts));
     }
 
     @Override protected void free() {
+        team.close();
         List<String> broken = layout.matrices().stream()
                 .filter(m -> !isGuarded(memory, before(m)) || !isGuarded(memory, after(m))).map(Matrix::name).toList();
         release(memory);
@@ -313,31 +343,33 @@ public final class NativeKernel extends Kernel {
 
     private static native void copyColumns(long memory, long from, long fromStride, long to, long toStride, long rows, long columns);
 
-    private static native void embeddingForward(long kernels, long memory, long[] embedding, long place, int[] ids);
+    private static native void writeIds(long memory, long offset, int[] ids, int count);
 
-    private static native void embeddingBackward(long kernels, long memory, long[] embedding, long place, int[] ids);
+    private static native void embeddingForward(long kernels, long memory, long[] embedding, long ids);
 
-    private static native void tie(long kernels, long memory, long[] embedding, long[] dense);
+    private static native void embeddingBackward(long kernels, long memory, long[] embedding, long ids);
 
-    private static native void addTied(long kernels, long memory, long[] embedding, long[] dense);
+    private static native boolean tie(long kernels, long memory, long[] embedding, long[] dense, int phase, int part, int parts);
 
-    private static native void dropout(long kernels, long memory, long[] draw, float scale);
+    private static native boolean addTied(long kernels, long memory, long[] embedding, long[] dense, int phase, int part, int parts);
 
-    private static native void recurrentForward(long kernels, long memory, long[] layer, long place, int[] lengths);
+    private static native boolean dropout(long kernels, long memory, long[] draw, float scale, int phase, int part, int parts);
 
-    private static native void recurrentBackward(long kernels, long memory, long[] layer, long place, int[] lengths);
+    private static native boolean recurrentForward(long kernels, long memory, long[] layer, long lengths, int phase, int part, int parts);
 
-    private static native void denseForward(long kernels, long memory, long[] dense);
+    private static native boolean recurrentBackward(long kernels, long memory, long[] layer, long lengths, int phase, int part, int parts);
 
-    private static native void softmaxForward(long kernels, long memory, long[] dense, long place, int[] targets);
+    private static native boolean denseForward(long kernels, long memory, long[] dense, int phase, int part, int parts);
 
-    private static native void softmaxBackward(long kernels, long memory, long[] dense, long place, int[] targets, float scale);
+    private static native void softmaxForward(long kernels, long memory, long[] dense, long targets);
 
-    private static native void squaredForward(long kernels, long memory, long[] dense, long place, int[] counts);
+    private static native void softmaxBackward(long kernels, long memory, long[] dense, long targets, float scale);
 
-    private static native void squaredBackward(long kernels, long memory, long[] dense, long place, int[] counts, float scale);
+    private static native void squaredForward(long kernels, long memory, long[] dense, long counts);
 
-    private static native void denseBackward(long kernels, long memory, long[] dense);
+    private static native void squaredBackward(long kernels, long memory, long[] dense, long counts, float scale);
+
+    private static native boolean denseBackward(long kernels, long memory, long[] dense, int phase, int part, int parts);
 
     private static native void readProbabilities(long kernels, long memory, long[] dense, int first, int rows, int atOnce, float[] into);
 
@@ -347,14 +379,14 @@ public final class NativeKernel extends Kernel {
 
     private static native double sumOfSquares(long kernels, long memory, long offset, long count);
 
-    private static native void sgd(long kernels, long memory, long[] blocks, float[] settings, boolean nesterov, boolean first);
+    private static native boolean sgd(long kernels, long memory, long[] blocks, float[] settings, boolean nesterov, boolean first, int phase, int part, int parts);
 
-    private static native void adam(long kernels, long memory, long[] blocks, float[] settings);
+    private static native boolean adam(long kernels, long memory, long[] blocks, float[] settings, int phase, int part, int parts);
 
-    private static native void zeroRows(long memory, long table, long stride, long place, int[] rows, int count);
+    private static native void zeroRows(long memory, long table, long stride, long rows, int count);
 
-    private static native double sumOfSquaresOfRows(long kernels, long memory, long table, long stride, long place, int[] rows, int count);
+    private static native double sumOfSquaresOfRows(long kernels, long memory, long table, long stride, long rows, int count);
 
-    private static native void sgdRows(long kernels, long memory, long parameters, long gradients, long stride, long place, int[] rows, int count,
+    private static native void sgdRows(long kernels, long memory, long parameters, long gradients, long stride, long rows, int count,
                                        float learningRate, float scale);
 }

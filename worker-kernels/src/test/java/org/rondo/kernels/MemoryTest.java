@@ -86,7 +86,7 @@ class MemoryTest {
     @ParameterizedTest @MethodSource("org.rondo.kernels.NativeLibrary#instructionSets")
     void anOverwrittenGuardIsNamedWhenTheKernelCloses(String isa) {
         Layout layout = layout(new Network(5, 3, 4, 1), 2, 2);
-        NativeKernel kernel = new NativeKernel(layout, isa);
+        NativeKernel kernel = new NativeKernel(layout, isa, 1);
         kernel.breakGuardAfter(layout.layers.get(0).directions().get(0).tanhC());
         String message = assertThrows(IllegalStateException.class, kernel::close).getMessage();
         assertTrue(message.contains("native " + isa) && message.contains("tanhC0"), message);
