@@ -5,6 +5,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import org.apache.spark.TaskContext;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout.Block;
 import org.rondo.kernels.Replica;
@@ -31,7 +32,7 @@ final class ReplicaPool {
             Replica idle = IDLE.poll();
             if (idle != null) return idle;
         }
-        return new Replica(Kernel.open(key.kernel, key.plan.layout()), key.plan.dropout(), key.plan.optimizer());
+        return new Replica(Kernel.open(key.kernel, key.plan.layout(), threads()), key.plan.dropout(), key.plan.optimizer());
     }
 
     static void giveBack(Key key, Replica replica) {
@@ -47,7 +48,7 @@ final class ReplicaPool {
         synchronized (IDLE) {
             if (!key.equals(open)) clear();
             open = key;
-            if (sweep == null) sweep = Kernel.open(key.kernel, key.plan.stepLayout());
+            if (sweep == null) sweep = Kernel.open(key.kernel, key.plan.stepLayout(), threads());
             List<Block> blocks = Replica.BLOCKS.subList(0, 1 + key.plan.moments());
             sweep.load(Block.GRADIENTS, gradient);
             for (int v = 0; v < blocks.size(); v++) sweep.load(blocks.get(v), model[v]);
@@ -56,6 +57,11 @@ final class ReplicaPool {
             for (int v = 0; v < blocks.size(); v++) sweep.store(blocks.get(v), next[v] = new float[gradient.length]);
             return next;
         }
+    }
+
+    /** Of a kernel: the cores that Spark gives its task, the same for all tasks of an application. */
+    public static int threads() {
+        return TaskContext.get() == null ? 1 : TaskContext.get().cpus();
     }
 
     /** Frees what is idle. */
