@@ -78,6 +78,16 @@ class TrainerTest {
         assertArrayEquals(one, bytes("small splits"));
     }
 
+    /** A task of two cores has a kernel of two threads. */
+    @ParameterizedTest @ValueSource(strings = {"gradients", "parameters"})
+    void theCoresOfATaskLeaveNoTrace(String averaging) throws IOException {
+        byte[] one = train("local[1]", "one", "averaging", averaging, "dropout", "0.2");
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]").set("spark.task.cpus", "2"))) {
+            new Trainer(sc, settings("two", "averaging", averaging, "dropout", "0.2"), new Silent()).train();
+        }
+        assertArrayEquals(one, bytes("two"));
+    }
+
     @ParameterizedTest @ValueSource(strings = {"org.apache.spark.serializer.KryoSerializer", "org.apache.spark.serializer.JavaSerializer"})
     void theSerializerLeavesNoTrace(String serializer) throws IOException {
         byte[] expected = train("local[2]", "plain", "epochs", "1");
