@@ -53,6 +53,29 @@ class TrainerTest {
         assertFalse(Arrays.equals(one, train("local[2]", "other seed", "averaging", averaging, "seed", "2")));
     }
 
+    /** A task of two cores has kernels of two threads, until training ends. */
+    @ParameterizedTest @ValueSource(strings = {"gradients", "parameters"})
+    void sameBitsWithTwoCoresForATask(String averaging) throws IOException {
+        String[] all = {"averaging", averaging, "optimizer", "adam", "learningRate", "0.5", "dropout", "0.2", "epochs", "2"};
+        byte[] one = train("local[1]", "one", all);
+        List<Long> threads = new ArrayList<>();
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]").set("spark.task.cpus", "2"))) {
+            new Trainer(sc, settings("two", all), new Silent() {
+                @Override public void round(Round round) {
+                    threads.add(kernelThreads());
+                }
+            }).train();
+        }
+        assertArrayEquals(one, bytes("two"));
+        assertEquals(epochs("one"), epochs("two"));
+        assertTrue(threads.stream().allMatch(count -> count > 0), threads.toString());
+        assertEquals(0, kernelThreads());
+    }
+
+    private static long kernelThreads() {
+        return Thread.getAllStackTraces().keySet().stream().filter(t -> t.getName().startsWith("rondo-kernel-")).count();
+    }
+
     @ParameterizedTest @ValueSource(strings = {"org.apache.spark.serializer.KryoSerializer", "org.apache.spark.serializer.JavaSerializer"})
     void theSerializerLeavesNoTrace(String serializer) throws IOException {
         byte[] expected = train("local[2]", "plain", "epochs", "1");
