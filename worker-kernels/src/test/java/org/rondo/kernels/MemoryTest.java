@@ -26,7 +26,7 @@ class MemoryTest {
     /** The least that glibc's malloc takes. */
     private static final int SMALLEST_ALLOCATION = 32;
     /** What the JVM may keep of two threads that have been waited for, until it finds that it keeps too many. */
-    private static final int MONITORS = 512;
+    private static final int MONITORS = 1024;
     private static final Path SMAPS = Path.of("/proc/self/smaps"), SUMS = Path.of("/proc/self/smaps_rollup");
 
     @Test void openingTakesWhatTheLayoutSaysAndClosingGivesItBack() throws IOException {
