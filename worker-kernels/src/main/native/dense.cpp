@@ -188,11 +188,11 @@ bool denseBackward(const Dense& d, const Part& part) {
             pack(height, Rows{d.x + first * S + inputs.first, S, inputs.count}, packed + first * inputs.count);
         });
     if (part.phase % 2 == 0) {
+        transposeWeights(part, d.W + firstPanel * d.inputs * PANEL, count, d.inputs, WT);
         forEachPanelOf(d, part, firstPanel, firstPanel + count, [&](long p, long begin, long columns) {
             if (d.y) columnSums(rowOfPanel(d, 0, p) + begin, d.rows, columns, d.db + p * PANEL + begin);
             else logitGradients(d, p, begin, columns);
         });
-        transposeWeights(part, d.W + firstPanel * d.inputs * PANEL, count, d.inputs, WT);
         return true;
     }
     for (long p = firstPanel; p < firstPanel + count; p++)

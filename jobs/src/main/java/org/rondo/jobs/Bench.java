@@ -22,11 +22,11 @@ final class Bench {
 
     /** {@link Measurement}s, a line for every shape and instruction set, each as soon as it is there. */
     @CommandLine.Command(name = "kernels", sortOptions = false, customSynopsis = "rondo bench kernels [--key value ...]",
-            description = "Prints tokens a second of the training step on one core, and the share of the core's peak that its matrix products reach.")
+            description = "Prints tokens a second of the training step on one core, or more, and the share of their peak that its matrix products reach.")
     static final class Kernels implements Work {
         private static final int USUAL_SECONDS = 5;
         private static final double LEAST_SECONDS = 0.001;
-        private static final int MOST_SECONDS = 3600;
+        private static final int MOST_SECONDS = 3600, MOST_THREADS = 1024;
 
         @Option(names = "--shapes", split = ",", paramLabel = "S1,...", hideParamSyntax = true,
                 description = "networks of docs/benchmarks.md (default: all)")
@@ -36,6 +36,9 @@ final class Bench {
         @Option(names = "--isa", split = ",", paramLabel = "avx512,...", hideParamSyntax = true,
                 description = "instruction sets, or all (default: the best this machine has)")
         private List<String> isa = List.of();
+        @Option(names = "--threads", paramLabel = "N", description = "threads of a kernel, as a task has them with spark.task.cpus; times are then no longer "
+                + "the processor's but what passes (default: 1)")
+        private int threads = 1;
         @Option(names = "--scoring", arity = "0..1", fallbackValue = "true", paramLabel = "true|false",
                 description = "forward only, from ids to the probabilities of every token, 64 sequences at a time; of S2, S3 and S4")
         private boolean scoring;
@@ -48,11 +51,13 @@ final class Bench {
 
         @Override public void run(Console console) {
             double time = seconds();
+            if (threads < 1 || threads > MOST_THREADS)
+                throw new BadInput("threads is " + threads + ", expected 1 to " + MOST_THREADS + "; set --threads");
             List<String> isas = instructionSets();
             List<Shape> measured = shapes(scoring ? Shape.SCORING : Shape.TRAINING);
             console.out().println(Measurement.HEADER);
             for (Shape shape : measured)
-                for (String one : isas) console.out().println(Measurement.of(shape, one, time).line());
+                for (String one : isas) console.out().println(Measurement.of(shape, one, threads, time).line());
         }
 
         private double seconds() {

@@ -117,7 +117,7 @@ class CommandTest {
         assertTrue(parse("--help").help().contains(" bench "));
         assertTrue(parse("bench", "--help").help().contains(" kernels "));
         String help = parse("bench", "kernels", "--help").help();
-        for (String option : List.of("--shapes=S1,... ", "--seconds=X ", "(default: 5)", "--isa=avx512,... ", "--scoring", "--debug"))
+        for (String option : List.of("--shapes=S1,... ", "--seconds=X ", "(default: 5)", "--isa=avx512,... ", "--threads=N ", "--scoring", "--debug"))
             assertTrue(help.contains(option), option + " in " + help);
     }
 

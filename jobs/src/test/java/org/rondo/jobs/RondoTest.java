@@ -25,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Settings;
@@ -150,7 +151,7 @@ class RondoTest {
     @Test void aBenchPrintsALineForEveryShapeAndInstructionSet() {
         assertEquals(Rondo.DONE, run("bench kernels --shapes S6 --isa all --seconds 0.001"), err());
         List<String> lines = out().lines().toList(), isas = NativeLibrary.instructionSets();
-        assertEquals("shape\tisa\ttokens_per_s\tgflops\tfma_peak_gflops\tshare_of_peak", lines.get(0));
+        assertEquals("shape\tisa\tthreads\ttokens_per_s\tgflops\tfma_peak_gflops\tshare_of_peak", lines.get(0));
         assertEquals(isas.stream().map(isa -> "S6 " + isa).toList(),
                 lines.stream().skip(1).map(line -> line.split("\t")).map(columns -> columns[0] + " " + columns[1]).toList());
         assertEquals("", err());
@@ -179,6 +180,14 @@ class RondoTest {
         assertEquals(8 + 4, ChartTest.elements(ChartTest.parse(out()), "polyline").size());
         String docs = Files.readString(Path.of("../docs/scale.svg"));
         assertEquals(docs, out(), "docs/scale.svg is not what bench scale --format svg draws; make it again");
+    }
+
+    @ParameterizedTest @ValueSource(strings = {"0", "-1", "1025"})
+    void aBenchTakesANumberOfThreadsThatCanBe(String threads) {
+        assertEquals(Rondo.BAD_INPUT, run("bench kernels --shapes S6 --seconds 0.001 --threads " + threads));
+        assertTrue(err().contains("threads is " + threads + ", expected 1 to 1024; set --threads"), err());
+        assertEquals(Rondo.DONE, run("bench kernels --shapes S6 --seconds 0.001 --threads 2"), err());
+        assertEquals("2", out().lines().skip(1).findFirst().orElseThrow().split("\t")[2]);
     }
 
     @Test void aBenchMeasuresTheBestInstructionSetUnlessToldOtherwise() {

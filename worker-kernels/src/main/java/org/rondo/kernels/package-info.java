@@ -52,5 +52,11 @@
  * <h2>Layouts</h2>
  * Outside a kernel there is one flat float vector, in the order of {@link org.rondo.kernels.Network#tensors()}. Inside, see
  * {@link org.rondo.kernels.Layout}.
+ *
+ * <h2>Threads</h2>
+ * A task may have several cores, and its native kernel as many threads ({@link org.rondo.kernels.Kernel#open}). They share out what
+ * is independent: sequences where an operation goes through time, rows of a product, columns of a gradient. No sum is ever
+ * split, so the bits are those of one thread; nor does a kernel take more memory. The threads are Java's; {@code src/main/native}
+ * only knows parts of an operation and phases between which all parts meet (kernel.h).
  */
 package org.rondo.kernels;

@@ -15,29 +15,38 @@ import org.rondo.kernels.Replica.Stretch;
  *  a time. They are workspaces, nothing more: any of them may serve any shard. */
 final class ReplicaPool {
     private static final Deque<Replica> IDLE = new ArrayDeque<>();
-    private static Key open;
+    private static Open open;
     /** Takes the step on a mean gradient; opened for the optimiser's sweep alone, at the first step. */
     private static Kernel sweep;
 
     /** What a replica was opened for. */
     record Key(Plan plan, String kernel) implements Serializable { }
 
+    /** What the idle replicas are open for.
+     *  @param threads of a kernel: the cores that Spark gives the task, {@code spark.task.cpus}; one where there is no task */
+    private record Open(Key key, int threads) {
+        Open(Key key) {
+            this(key, TaskContext.get() == null ? 1 : TaskContext.get().cpus());
+        }
+    }
+
     private ReplicaPool() { }
 
     /** An idle replica, or a new one. Replicas of an earlier training are closed. */
     static Replica borrow(Key key) {
+        Open wanted = new Open(key);
         synchronized (IDLE) {
-            if (!key.equals(open)) clear();
-            open = key;
+            if (!wanted.equals(open)) clear();
+            open = wanted;
             Replica idle = IDLE.poll();
             if (idle != null) return idle;
         }
-        return new Replica(Kernel.open(key.kernel, key.plan.layout(), threads()), key.plan.dropout(), key.plan.optimizer());
+        return new Replica(Kernel.open(key.kernel, key.plan.layout(), wanted.threads), key.plan.dropout(), key.plan.optimizer());
     }
 
     static void giveBack(Key key, Replica replica) {
         synchronized (IDLE) {
-            if (key.equals(open)) IDLE.push(replica);
+            if (new Open(key).equals(open)) IDLE.push(replica);
             else replica.close();
         }
     }
@@ -45,10 +54,11 @@ final class ReplicaPool {
     /** One exact step of the optimiser on a gradient.
      *  @param model parameters, the optimiser's moments, and what stays as it is */
     static float[][] step(Key key, float[][] model, float[] gradient, Stretch stretch) {
+        Open wanted = new Open(key);
         synchronized (IDLE) {
-            if (!key.equals(open)) clear();
-            open = key;
-            if (sweep == null) sweep = Kernel.open(key.kernel, key.plan.stepLayout(), threads());
+            if (!wanted.equals(open)) clear();
+            open = wanted;
+            if (sweep == null) sweep = Kernel.open(key.kernel, key.plan.stepLayout(), wanted.threads);
             List<Block> blocks = Replica.BLOCKS.subList(0, 1 + key.plan.moments());
             sweep.load(Block.GRADIENTS, gradient);
             for (int v = 0; v < blocks.size(); v++) sweep.load(blocks.get(v), model[v]);
@@ -57,11 +67,6 @@ final class ReplicaPool {
             for (int v = 0; v < blocks.size(); v++) sweep.store(blocks.get(v), next[v] = new float[gradient.length]);
             return next;
         }
-    }
-
-    /** Of a kernel: the cores that Spark gives its task, the same for all tasks of an application. */
-    public static int threads() {
-        return TaskContext.get() == null ? 1 : TaskContext.get().cpus();
     }
 
     /** Frees what is idle. */

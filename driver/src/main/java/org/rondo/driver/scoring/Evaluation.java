@@ -2,6 +2,7 @@ package org.rondo.driver.scoring;
 
 import java.util.Set;
 import java.util.TreeSet;
+import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
@@ -75,7 +76,7 @@ public record Evaluation(long tokens, double nats, long characters, double unkno
     /** Sum of -log p over a shard's targets, and the kernel that computed it. */
     private static Tuple2<Double, String> score(Network network, float[] parameters, Shard shard, int seqLen, String choice) {
         double nats = 0;
-        try (Kernel kernel = Kernel.open(choice, Layout.forScoring(network, shard.batch(), seqLen))) {
+        try (Kernel kernel = Kernel.open(choice, Layout.forScoring(network, shard.batch(), seqLen), TaskContext.get().cpus())) {
             UnrolledNetwork unrolled = new UnrolledNetwork(kernel, UnrolledNetwork.Dropout.NONE);
             kernel.load(Block.PARAMETERS, parameters);
             for (int w = 0; ; w++) {

@@ -82,14 +82,27 @@ class TrainerTest {
         assertArrayEquals(one, bytes("small splits"));
     }
 
-    /** A task of two cores has a kernel of two threads. */
+    /** A task of two cores has kernels of two threads, until training ends. */
     @ParameterizedTest @ValueSource(strings = {"gradients", "parameters"})
-    void theCoresOfATaskLeaveNoTrace(String averaging) throws IOException {
-        byte[] one = train("local[1]", "one", "averaging", averaging, "dropout", "0.2");
+    void sameBitsWithTwoCoresForATask(String averaging) throws IOException {
+        String[] all = {"averaging", averaging, "optimizer", "adam", "learningRate", "0.5", "dropout", "0.2", "epochs", "2"};
+        byte[] one = train("local[1]", "one", all);
+        List<Long> threads = new ArrayList<>();
         try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]").set("spark.task.cpus", "2"))) {
-            new Trainer(sc, settings("two", "averaging", averaging, "dropout", "0.2"), new Silent()).train();
+            new Trainer(sc, settings("two", all), new Silent() {
+                @Override public void round(Round round) {
+                    threads.add(kernelThreads());
+                }
+            }).train();
         }
         assertArrayEquals(one, bytes("two"));
+        assertEquals(epochs("one"), epochs("two"));
+        assertTrue(threads.stream().allMatch(count -> count > 0), threads.toString());
+        assertEquals(0, kernelThreads());
+    }
+
+    private static long kernelThreads() {
+        return Thread.getAllStackTraces().keySet().stream().filter(t -> t.getName().startsWith("rondo-kernel-")).count();
     }
 
     @ParameterizedTest @ValueSource(strings = {"org.apache.spark.serializer.KryoSerializer", "org.apache.spark.serializer.JavaSerializer"})

@@ -10,24 +10,36 @@ import org.rondo.kernels.Window;
 /** What a kernel does at a shape, window after window; always the same window. */
 public final class RondoSteps implements Steps {
     private final Shape shape;
+    private final int threads;
     private final Kernel kernel;
     private final UnrolledNetwork network;
     private final Optimizer optimizer = new Optimizer("sgd", Shape.CLIP_NORM);
     private final Window window;
     private final float[] probabilities;
 
-    /** @param choice as {@link Kernel#open} takes it
-     *  @throws IllegalArgumentException if this machine does not have that kernel */
+    /** On one thread. */
     public RondoSteps(Shape shape, String choice) {
+        this(shape, choice, 1);
+    }
+
+    /** @param choice  as {@link Kernel#open} takes it
+     *  @param threads as {@link Kernel#open} takes it
+     *  @throws IllegalArgumentException if this machine does not have that kernel */
+    public RondoSteps(Shape shape, String choice, int threads) {
         this.shape = shape;
+        this.threads = threads;
         this.window = shape.window();
         this.probabilities = new float[shape.scoring() ? shape.tokens() * shape.network().head().outputs() : 0];
         this.kernel = Kernel.open(choice, shape.scoring() ? Layout.forScoring(shape.network(), shape.batch(), shape.seqLen())
-                : Layout.forTraining(shape.network(), shape.batch(), shape.seqLen(), false, 0));
+                : Layout.forTraining(shape.network(), shape.batch(), shape.seqLen(), false, 0), threads);
         kernel.load(Block.PARAMETERS, shape.parameters());
         network = new UnrolledNetwork(kernel, UnrolledNetwork.Dropout.NONE);
         network.setState(new float[0]);
         if (shape.isLayerAlone()) kernel.write(window.features(), 0, kernel.layout().inputs);
+    }
+
+    @Override public long clock() {
+        return threads == 1 ? Steps.nanos() : System.nanoTime();
     }
 
     @Override public double step() {

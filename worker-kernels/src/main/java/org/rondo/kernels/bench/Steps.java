@@ -3,8 +3,8 @@ package org.rondo.kernels.bench;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 
-/** The same step over and over, on the caller's thread alone, to be timed. Times are this thread's processor time, so that what
- *  others take of the core does not count. */
+/** The same step over and over, to be timed. Times are this thread's processor time, so that what others take of the core does not count;
+ *  where other threads take part, they are what has passed. */
 public interface Steps extends AutoCloseable {
     /** Trains or scores one window.
      *  @return the loss before the update: the mean over the window's targets in nats, or of a layer alone half the sum of the
@@ -15,9 +15,14 @@ public interface Steps extends AutoCloseable {
 
     /** Seconds of a step: the mean of {@code count}. */
     default double seconds(int count) {
-        long start = nanos();
+        long start = clock();
         for (int i = 0; i < count; i++) step();
-        return (nanos() - start) * 1e-9 / count;
+        return (clock() - start) * 1e-9 / count;
+    }
+
+    /** Nanoseconds, from anywhere. */
+    default long clock() {
+        return nanos();
     }
 
     /** How many steps fill this time, at least one; found by taking three. */

@@ -32,17 +32,18 @@ class MeasurementTest {
 
     @Test void aMeasurementIsALineOfFiniteNumbers() {
         for (String isa : NativeLibrary.instructionSets()) {
-            Measurement measured = Measurement.of(training("S6"), isa, 0.001);
+            Measurement measured = Measurement.of(training("S6"), isa, 2, 0.001);
             String[] columns = measured.line().split("\t");
             assertEquals(Measurement.HEADER.split("\t").length, columns.length, measured.line());
-            assertArrayEquals(new String[] {"S6", isa}, new String[] {columns[0], columns[1]});
+            assertArrayEquals(new String[] {"S6", isa, "2"}, new String[] {columns[0], columns[1], columns[2]});
             double[] numbers = Stream.of(columns).skip(2).mapToDouble(Double::parseDouble).toArray();
             assertTrue(DoubleStream.of(numbers).allMatch(x -> x > 0 && Double.isFinite(x)), measured.line());
         }
     }
 
     @Test void sharesFollowFromTheTwoRates() {
-        assertEquals("S6\tportable\t2000000\t327.7\t655.4\t0.500", new Measurement(training("S6"), "portable", 2e6, 655.36).line());
+        assertEquals("S6\tportable\t1\t2000000\t327.7\t655.4\t0.500", new Measurement(training("S6"), "portable", 1, 2e6, 655.36).line());
+        assertEquals("S6\tportable\t2\t2000000\t327.7\t655.4\t0.250", new Measurement(training("S6"), "portable", 2, 2e6, 655.36).line());
     }
 
     /** A forward pass, a third of the training step. */
@@ -80,7 +81,7 @@ class MeasurementTest {
 
     @Test void scoringIsMeasured() {
         Shape small = new Shape("small", new Network(20, 5, 7, 2), 3, 4, true);
-        assertTrue(Measurement.of(small, "portable", 0.001).tokensPerSecond() > 0);
+        assertTrue(Measurement.of(small, "portable", 1, 0.001).tokensPerSecond() > 0);
     }
 
     @Test void theMedianIsTheOneInTheMiddle() {
