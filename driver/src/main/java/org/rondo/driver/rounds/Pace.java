@@ -16,8 +16,8 @@ public record Pace(double averaging, double window) {
     /** Of a round's time, at most for averaging. */
     public static final double SHARE = 0.05;
     private static final int WARM_UP = 5, SHORT_ROUNDS = 15, LONG_ROUNDS = 3;
-    /** That a long round should take, so that its windows are most of it. */
-    private static final double LONG_SECONDS = 1;
+    /** That a long round should take, so that its windows are most of it; and that each kind may take, once it has been timed. */
+    private static final double LONG_SECONDS = 1, ENOUGH_SECONDS = 10;
 
     /** The fewest windows with which averaging stays below {@link #SHARE}; all of an epoch where that is fewer. */
     public int windowsPerRound(int windowsPerEpoch) {
@@ -37,12 +37,18 @@ public record Pace(double averaging, double window) {
     }
 
     /** Runs real rounds of one window and of many from the start of the training, and forgets them. Of each kind the
-     *  lower quartile, for what else runs on the machines only adds to it; the difference is the windows'. */
+     *  lower quartile, for what else runs on the machines only adds to it; the difference is the windows'.
+     *  @param plan with two windows an epoch at least */
     static Pace measure(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state) {
-        double one = seconds(sc, plan.withWindowsPerRound(1), shards, settings, state, SHORT_ROUNDS);
-        int windows = (int) Math.max(2, Math.ceil(LONG_SECONDS / one)), all = plan.windowsPerEpoch();
-        if (windows > all / 8) windows = all;           // no round is what was left of an epoch
-        return of(one, windows, seconds(sc, plan.withWindowsPerRound(windows), shards, settings, state, LONG_ROUNDS));
+        double one = seconds(sc, plan.withWindowsPerRound(1), shards, settings, state, WARM_UP, SHORT_ROUNDS);
+        int windows = longRound(one, plan.windowsPerEpoch());
+        return of(one, windows, seconds(sc, plan.withWindowsPerRound(windows), shards, settings, state, 1, LONG_ROUNDS));
+    }
+
+    /** Windows of a long round: of an epoch all, or so few that no round timed is what was left of one. */
+    static int longRound(double one, int windowsPerEpoch) {
+        int rounds = 1 + LONG_ROUNDS;
+        return windowsPerEpoch < 2 * rounds ? windowsPerEpoch : (int) Math.max(2, Math.min(windowsPerEpoch / rounds, Math.ceil(LONG_SECONDS / one)));
     }
 
     /** @param one  seconds of a round of one window
@@ -52,17 +58,18 @@ public record Pace(double averaging, double window) {
         return new Pace(Math.max(one - window, one / 1000), window);
     }
 
-    private static double seconds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state, int count) {
-        double[] seconds = new double[count];
+    private static double seconds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state, int warmUp, int most) {
+        double[] seconds = new double[most];
+        int count = 0;
         try (Rounds rounds = new Rounds(sc, plan.withoutFirstPhase(), shards, settings, state)) {
-            for (int r = 0; r < WARM_UP; r++) rounds.next();
-            for (int r = 0; r < count; r++) {
+            for (int r = 0; r < warmUp; r++) rounds.next();
+            for (double spent = 0; count < most && spent < ENOUGH_SECONDS; spent += seconds[count++]) {
                 long from = System.nanoTime();
                 rounds.next();
-                seconds[r] = (System.nanoTime() - from) * 1e-9;
+                seconds[count] = (System.nanoTime() - from) * 1e-9;
             }
         }
-        Arrays.sort(seconds);
+        Arrays.sort(seconds, 0, count);
         return seconds[count / 4];
     }
 }

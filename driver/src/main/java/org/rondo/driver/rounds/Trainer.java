@@ -59,6 +59,7 @@ public final class Trainer {
     /** How many windows a round has, as it is set, or was measured when this training began, or is now. */
     private Plan settled(Plan plan, JavaRDD<Shard> shards, TrainingState state, Provenance provenance) {
         int windows = plan.isSettled() ? plan.windowsPerRound() : provenance.windowsPerRound();
+        if (plan.windowsPerEpoch() == 1) windows = 1;
         if (windows == Setting.AUTO) {
             progress.note("windowsPerRound is auto: measuring what a window and averaging take");
             Pace pace = Pace.measure(sc, plan, shards, settings, state);

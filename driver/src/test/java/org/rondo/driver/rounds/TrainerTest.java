@@ -182,23 +182,6 @@ class TrainerTest {
         assertTrue(epochs("whole").contains("trainingLoss"));
     }
 
-    /** Weight 1/20 at most for averaging: round of c and windows of w, so K = ceil(19 c / w). */
-    @ParameterizedTest @CsvSource({"0.1, 0.02, 1000, 95", "0.1, 0.021, 1000, 91", "0.1, 0.02, 40, 40", "0.001, 1, 1000, 1", "0.04, 0.04, 1000, 19"})
-    void aRoundHasTheFewestWindowsThatMakeAveragingCheap(double averaging, double window, int windowsPerEpoch, int expected) {
-        Pace pace = new Pace(averaging, window);
-        assertEquals(expected, pace.windowsPerRound(windowsPerEpoch));
-        assertEquals(expected < windowsPerEpoch, pace.share(expected) <= Pace.SHARE);
-        if (expected > 1) assertTrue(pace.share(expected - 1) > Pace.SHARE);
-    }
-
-    /** one = c + w, many = c + 10 w; and windows that take nothing. */
-    @Test void aPaceIsTheDifferenceOfTwoRounds() {
-        Pace pace = Pace.of(0.11, 10, 0.2);
-        assertEquals(0.01, pace.window(), 1e-12);
-        assertEquals(0.1, pace.averaging(), 1e-12);
-        assertEquals(0.0001, Pace.of(0.1, 10, 0.09).window(), 1e-12);
-    }
-
     /** What was measured leaves no trace but the number, which goes with the training: whoever sets it has the same model. */
     @Test void windowsPerRoundAreMeasuredOnceAndKept() throws IOException {
         String[] auto = {"averaging", "parameters", "windowsPerRound", "auto", "epochs", "3"};
@@ -233,6 +216,20 @@ class TrainerTest {
         byte[] auto = train("local[2]", "auto", "averaging", "parameters");
         assertArrayEquals(auto, train("local[2]", "bmuf", "averaging", "parameters", "outerOptimizer", "bmuf"));
         assertFalse(Arrays.equals(auto, train("local[2]", "mean", "averaging", "parameters", "outerOptimizer", "mean")));
+    }
+
+    /** All 3197 targets are: there is nothing to measure, and a round is an epoch. */
+    @Test void anEpochOfOneWindowIsARound() throws IOException {
+        List<String> heard = new ArrayList<>();
+        try (JavaSparkContext sc = new JavaSparkContext(conf("local[1]"))) {
+            new Trainer(sc, settings("auto", "averaging", "parameters", "shards", "1", "seqLen", "3197", "batch", "1", "windowsPerRound", "auto"), new Silent() {
+                @Override public void note(String message) {
+                    heard.add(message);
+                }
+            }).train();
+        }
+        assertTrue(heard.stream().noneMatch(note -> note.contains("measuring")), heard.toString());
+        assertArrayEquals(train("local[1]", "set", "averaging", "parameters", "shards", "1", "seqLen", "3197", "batch", "1", "windowsPerRound", "1"), bytes("auto"));
     }
 
     @Test void everyInnerStateIsAnother() throws IOException {
