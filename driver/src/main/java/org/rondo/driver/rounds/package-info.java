@@ -4,7 +4,8 @@
  * {@link org.rondo.driver.rounds.Exchange} does it, as one Spark job whose vectors stay on the executors: they take the mean
  * ({@link org.rondo.driver.rounds.Averaging}, {@link org.rondo.driver.rounds.Gathering}) and the step on it
  * ({@link org.rondo.driver.rounds.OuterOptimizer}). {@link org.rondo.driver.rounds.TrainingState} is all there is between two
- * rounds, and so what a checkpoint holds.
+ * rounds, and so what a checkpoint holds. {@link org.rondo.driver.rounds.Pace} measures what averaging costs here;
+ * {@link org.rondo.driver.rounds.RoundTime} computes it for clusters that are not here.
  *
  * <p>Two ways to average. {@code gradients}: after every window, one step of the optimiser on the mean gradient of all
  * replicas, taken by every executor; the same as one replica with all streams. {@code parameters}: every replica takes
