@@ -79,7 +79,8 @@ class ClusterIT {
             survivor.stop();
             int before = driver.events().size();
             victim.kill();
-            driver.await("another executor", before, event -> event.matches("executor \\d+ is added .*"));
+            driver.await("another executor", before, event -> event.matches("executor \\d+ has blocks"));
+            Thread.sleep(1000);             // until it says that it can be given tasks, which no event tells; stopped before that, it never would be
             survivor.go();
         }
         trained(driver, "killed-often");

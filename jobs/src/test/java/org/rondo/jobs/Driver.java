@@ -91,6 +91,7 @@ final class Driver implements AutoCloseable {
     int awaitHanging(Cluster.Executor stopped) throws Exception {
         int[] round = {-1};
         Cluster.await("a task of a round on executor " + stopped.id() + " in " + folder, SECONDS, () -> {
+            if (!isAlive()) throw new AssertionError("the driver in " + folder + " ended before a task of a round ran on executor " + stopped.id() + ":\n" + log());
             List<String> before = events();
             Thread.sleep(300);              // what was under way when the executor stopped is known by then
             round[0] = runningRound(before, stopped.id());

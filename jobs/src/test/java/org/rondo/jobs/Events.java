@@ -10,6 +10,7 @@ import java.util.Map;
 import org.apache.spark.SparkConf;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerApplicationStart;
+import org.apache.spark.scheduler.SparkListenerBlockManagerAdded;
 import org.apache.spark.scheduler.SparkListenerExecutorAdded;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 import org.apache.spark.scheduler.SparkListenerJobStart;
@@ -39,6 +40,11 @@ public final class Events extends SparkListener {
 
     @Override public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
         write("executor " + removed.executorId() + " is removed: " + removed.reason());
+    }
+
+    /** An executor that has just been added does this next, and is given tasks right after. */
+    @Override public void onBlockManagerAdded(SparkListenerBlockManagerAdded added) {
+        write("executor " + added.blockManagerId().executorId() + " has blocks");
     }
 
     @Override public void onJobStart(SparkListenerJobStart start) {
