@@ -70,7 +70,7 @@ public final class Rondo {
         conf.setIfMissing("spark.master", "local[*]");
         conf.setIfMissing("spark.broadcast.compress", "false");            // floats do not compress
         conf.setIfMissing("spark.locality.wait", "0s");                    // else a replaced executor stays idle
-        conf.setIfMissing("spark.driver.maxResultSize", "0");              // what averaging holds does not grow with the results
+        conf.setIfMissing("spark.driver.maxResultSize", "0");              // a model is fetched as a job's result
         conf.setIfMissing("spark.ui.showConsoleProgress", "false");        // Rondo has its own
         String registrators = conf.get("spark.kryo.registrator", "");
         conf.set("spark.kryo.registrator", registrators + (registrators.isEmpty() ? "" : ",") + Registrator.class.getName());

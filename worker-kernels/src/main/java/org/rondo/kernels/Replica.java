@@ -68,11 +68,6 @@ public final class Replica implements AutoCloseable {
             this.kernel = kernel;
         }
 
-        /** The same without what is large: once the vectors are averaged. */
-        public Result withoutVectors() {
-            return with(new float[0][], state);
-        }
-
         public Result with(float[][] vectors, float[] state) {
             return new Result(shard, vectors, state, loss, tokens, gradientNorm, diverged, kernel);
         }

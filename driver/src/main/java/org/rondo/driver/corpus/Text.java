@@ -90,6 +90,11 @@ public final class Text {
         return sc;
     }
 
+    /** What the jobs that follow are for, to people who look at Spark's pages. */
+    void says(String what) {
+        sc.setJobGroup("reading", what + " " + path, true);
+    }
+
     /** One record stream over all splits, in no order. A pass that has run calls {@link #check} before it uses a result. */
     <T> JavaRDD<T> read(Reader<T> reader) {
         CollectionAccumulator<Defect> found = defects;

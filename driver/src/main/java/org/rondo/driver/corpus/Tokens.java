@@ -13,6 +13,7 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.apache.spark.Partitioner;
 import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.storage.StorageLevel;
 import org.rondo.driver.BadInput;
@@ -40,6 +41,7 @@ public final class Tokens implements AutoCloseable {
     /** Reads the text once.
      *  @throws BadInput if it is empty, or not UTF-8 */
     public static Tokens encode(Text text, Vocabulary vocabulary) {
+        text.says("encode");
         // Never destroyed here: a lost shard is made again from the text. Spark drops it with the last RDD that uses it.
         Broadcast<Vocabulary> shared = text.context().broadcast(vocabulary);
         JavaRDD<Piece> pieces = text.read((file, start, lines) -> (Iterator<Piece>) new Encoder(file, start, lines, shared.value()))
@@ -124,6 +126,7 @@ public final class Tokens implements AutoCloseable {
         if (totals == null) {
             long[][] starts = this.starts;
             long from = this.from, to = this.to;
+            JavaSparkContext.fromSparkContext(pieces.context()).setJobGroup("reading", "sum up " + count() + " tokens", true);
             totals = pieces.mapPartitionsWithIndex((partition, some) -> place(starts[partition], some)
                             .map(p -> p._2.totals(from - p._1, to - p._1)).iterator(), true)
                     .fold(new long[4], (a, b) -> new long[] {a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]});

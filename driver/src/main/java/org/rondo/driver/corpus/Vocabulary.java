@@ -46,6 +46,7 @@ public final class Vocabulary implements Serializable {
      *  @throws BadInput if the text is empty, not UTF-8, or no token of it is kept */
     public static Vocabulary count(Text text, Settings settings) {
         String unit = settings.get(Setting.UNIT);
+        text.says("count every " + unit + " of");
         int minCount = settings.get(Setting.MIN_COUNT), most = settings.get(Setting.MAX_VOCABULARY);
         JavaPairRDD<String, Long> counts = text.read((file, start, lines) -> new Counts(unit, lines))
                 .mapToPair(count -> count).reduceByKey(Long::sum).setName("token counts");

@@ -14,6 +14,7 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.spark.NarrowDependency;
 import org.apache.spark.rdd.RDD;
 import scala.collection.Iterator;
@@ -40,6 +41,11 @@ final class Blocks {
                 elements.add(slice.array());
             }
         return CollectionConverters.asScala(elements.iterator());
+    }
+
+    /** A header, and what there is to read after it, each in an element of its own. */
+    static Iterator<byte[]> write(Serializable header, Serializable[] rest) {
+        return CollectionConverters.asScala(Stream.concat(Stream.of(header), Stream.of(rest)).map(Blocks::bytes).iterator());
     }
 
     private static byte[] bytes(Serializable header) {

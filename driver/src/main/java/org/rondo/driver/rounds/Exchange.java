@@ -5,26 +5,21 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.spark.SparkException;
-import org.apache.spark.SparkExecutorInfo;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.storage.StorageLevel;
-import org.rondo.driver.BadInput;
 import org.rondo.kernels.Replica.Result;
 import org.rondo.kernels.Shard;
 import scala.Function2;
 import scala.collection.Iterator;
+import scala.jdk.javaapi.CollectionConverters;
 import scala.reflect.ClassTag;
 import scala.runtime.BoxedUnit;
 
@@ -33,23 +28,17 @@ import scala.runtime.BoxedUnit;
  *  <p>A round is one job of one stage. Each of its tasks reads what all tasks of the last round left ({@link RoundRdd}), takes
  *  the mean and the step that follows ({@link ModelRdd}: a JVM does this once), has the replicas of its shards work on that
  *  model one after the other, merges them along the tree of {@link Averaging}, and leaves their mean as a block of its own. A
- *  task has the shards of one subtree, as many as leave every slot a task, and neighbouring tasks go to one executor, where they merge
- *  ({@link Gathering}). So what is sent does not grow with the number of replicas, and no bit of the model depends on how many tasks there were.
+ *  task has the shards of one subtree, as many as let the round end as early as single shards would, and neighbouring tasks go to one
+ *  executor, where they merge ({@link Gathering}). So what is sent does not grow with the number of replicas, and no bit of the model depends on how many tasks there were.
  *
  *  <p>The driver keeps a model to go back to, and the rounds since. If a block was lost with its executor, those rounds are done
  *  again. A model is kept whenever fetching it has become cheap beside the work that would be lost; after a loss, every time,
  *  until a round has passed undisturbed. */
 final class Exchange implements AutoCloseable {
-    /** Work at risk, in times of what keeping it costs: keeping takes a twentieth of the time at most. */
-    private static final int RISK = 20;
+    /** Work at risk, in times of what keeping it costs: keeping takes a hundredth of the time at most. */
+    private static final int RISK = 100;
     /** In a row, without a round done: then it is not for lost blocks. */
     private static final int TRIES = 8;
-
-    private static final ScheduledExecutorService ALARM = Executors.newSingleThreadScheduledExecutor(task -> {
-        Thread thread = new Thread(task, "deadline of a round");
-        thread.setDaemon(true);
-        return thread;
-    });
 
     /** What a replica does in a round: a pure function, for it may run again, elsewhere, and rounds later. */
     interface Work extends Serializable {
@@ -103,16 +92,14 @@ final class Exchange implements AutoCloseable {
     private int groupSize;
     /** Executors, as Spark's locations, each where it has its shards: null where one has gone and none has come since. */
     private final List<String> seats = new ArrayList<>();
-    private final int deadlineSeconds;
-    /** Of what runs now, by System.nanoTime(). */
-    private long deadline;
+    private final Deadline deadline;
 
     /** @param shards          persisted; one to a partition, in their order
-     *  @param deadlineSeconds of a round; 0: none */
+     *  @param deadlineSeconds of a round, and of fetching a model; 0: none */
     Exchange(JavaSparkContext sc, JavaRDD<Shard> shards, Start start, int deadlineSeconds) {
         this.sc = sc;
         this.shards = shards;
-        this.deadlineSeconds = deadlineSeconds;
+        this.deadline = new Deadline(sc, deadlineSeconds);
         keep(start);
     }
 
@@ -123,7 +110,7 @@ final class Exchange implements AutoCloseable {
     Result[] round(String name, String description, Work work, Step step) {
         if (round != null && (disturbed || System.nanoTime() - keptAt > RISK * keepingNanos)) start();
         Round now = new Round(name, description, work, step);
-        Result[] results = retried(() -> run(now), since.size());
+        Result[] results = retried(() -> run(now, now.description), since.size());
         since.add(now);
         return results;
     }
@@ -133,8 +120,11 @@ final class Exchange implements AutoCloseable {
         if (since.isEmpty()) return kept;
         long from = System.nanoTime();
         Round last = since.get(since.size() - 1);
-        sc.setJobGroup(last.name, last.name + ": fetch the model", true);
-        Start start = retried(() -> next().fetch(), since.size());
+        Start start = retried(() -> {
+            sc.setJobGroup(last.name, last.name + ": average, and fetch the model", true);
+            ModelRdd model = next();
+            return deadline.keep(() -> model.fetch(), () -> "parts of the model");
+        }, since.size());
         keep(start);
         keepingNanos = System.nanoTime() - from;
         return kept;
@@ -152,13 +142,13 @@ final class Exchange implements AutoCloseable {
         since.clear();
     }
 
-    private Result[] run(Round now) throws SparkException {
-        sc.setJobGroup(now.name, now.description, true);
+    private Result[] run(Round now, String description) throws SparkException {
+        sc.setJobGroup(now.name, description, true);
         ModelRdd from = next();
         RoundRdd to = new RoundRdd(sc, shards, from, now.work, now.step.readsModel(), groupSize, new ArrayList<>(seats));
         byte[][] headers = new byte[to.getNumPartitions()][];
         try {
-            runJob(to, headers);
+            deadline.keep(() -> runJob(to, headers), () -> "shards " + missing(headers));
         } catch (Exception e) {
             to.unpersist(false);
             throw e;
@@ -173,34 +163,21 @@ final class Exchange implements AutoCloseable {
         return Stream.of(headers).flatMap(header -> Arrays.stream(Blocks.<RoundRdd.Header>header(header).results)).toArray(Result[]::new);
     }
 
-    /** @param headers of the groups, as they arrive
-     *  @throws BadInput if the deadline passes first */
-    private void runJob(RoundRdd to, byte[][] headers) throws SparkException {
+    /** @param headers of the groups, as they arrive */
+    private Void runJob(RoundRdd to, byte[][] headers) {
         var groups = Blocks.seq(IntStream.range(0, headers.length).<Object>mapToObj(g -> g).toList());
         Function2<Object, byte[], BoxedUnit> arrived = (g, header) -> {
             headers[(int) g] = header;
             return BoxedUnit.UNIT;
         };
-        String group = sc.getLocalProperty("spark.jobGroup.id");
-        ScheduledFuture<?> alarm = deadlineSeconds == 0 ? null : ALARM.schedule(() -> sc.cancelJobGroup(group), deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
-        try {
-            sc.sc().runJob(to, (Function2<TaskContext, Iterator<byte[]>, byte[]> & Serializable) (context, header) -> header.next(), groups, arrived, ClassTag.apply(byte[].class));
-        } catch (Exception e) {
-            if (alarm != null && alarm.isDone()) throw late(group, headers, e);
-            throw e;
-        } finally {
-            if (alarm != null) alarm.cancel(false);
-        }
+        sc.sc().runJob(to, (Function2<TaskContext, Iterator<byte[]>, byte[]> & Serializable) (context, header) -> header.next(), groups, arrived, ClassTag.apply(byte[].class));
+        return null;
     }
 
-    private BadInput late(String name, byte[][] headers, Exception cause) {
-        String missing = IntStream.range(0, headers.length).filter(g -> headers[g] == null)
+    /** Those of tasks that have not ended: a task's shards are worked on one after the other. */
+    private String missing(byte[][] headers) {
+        return IntStream.range(0, headers.length).filter(g -> headers[g] == null)
                 .mapToObj(g -> g * groupSize + (groupSize == 1 ? "" : " to " + (Math.min(shards.getNumPartitions(), (g + 1) * groupSize) - 1))).collect(Collectors.joining(", "));
-        List<SparkExecutorInfo> executors = Arrays.stream(sc.sc().statusTracker().getExecutorInfos()).filter(e -> e.numRunningTasks() > 0).toList();
-        String busy = executors.isEmpty() ? "no executor runs a task" : "a task runs on "
-                + executors.stream().map(e -> e.host() + ":" + e.port()).collect(Collectors.joining(", "));
-        return new BadInput(name + " has not ended within its deadline of " + deadlineSeconds + " seconds: missing are shards " + missing + "; " + busy
-                + ". Look at these executors' logs; set --roundDeadline higher if rounds take that long, or windowsPerRound lower. The last checkpoint is kept", cause);
     }
 
     private ModelRdd next() {
@@ -217,20 +194,20 @@ final class Exchange implements AutoCloseable {
         return next;
     }
 
-    private interface Attempt<T> {
+    /** Something on Spark that may find blocks lost. */
+    interface Attempt<T> {
         T run() throws SparkException;
     }
 
     /** @param done rounds after the kept model that it builds on */
     private <T> T retried(Attempt<T> attempt, int done) {
         disturbed = false;
-        deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(deadlineSeconds);
         for (int tries = 1; ; tries++) {
             try {
                 if (tries > 1) {
                     disturbed = true;
                     forget();
-                    for (Round again : since.subList(0, done)) run(again);
+                    for (Round again : since.subList(0, done)) run(again, again.description + ", again");
                 }
                 return attempt.run();
             } catch (SparkException e) {
@@ -258,15 +235,26 @@ final class Exchange implements AutoCloseable {
         return seats.size() > before;
     }
 
+    /** Where executors come as tasks wait for them, every shard is a task, or none would wait. */
     private int groupSize() {
-        return groupSize(shards.getNumPartitions(), Math.max(1, sc.defaultParallelism() / sc.getConf().getInt("spark.task.cpus", 1)));
+        return sc.getConf().getBoolean("spark.dynamicAllocation.enabled", false) ? 1 : groupSize(shards.getNumPartitions(), slots());
     }
 
-    /** Shards of a task: the largest subtree that leaves no slot without a task. */
+    /** Tasks that the executors of now run at a time. */
+    private int slots() {
+        int cpus = sc.getConf().getInt("spark.task.cpus", 1);
+        return Math.max(1, CollectionConverters.asJava(sc.sc().statusStore().executorList(true)).stream().mapToInt(executor -> executor.totalCores() / cpus).sum());
+    }
+
+    /** Shards of a task: the largest subtree with which a round takes as many shards' time as with a task for every shard. Tasks start in
+     *  order; the last may have fewer. */
     static int groupSize(int shards, int slots) {
-        int size = 1;
-        while (size < shards && divideUp(shards, 2 * size) >= slots) size *= 2;
-        return size;
+        int largest = 1;
+        for (int size = 2; size < 2 * shards; size *= 2) {
+            int before = (shards - 1) / size, last = shards - before * size;
+            if (Math.max(divideUp(before, slots) * size, before / slots * size + last) == divideUp(shards, slots)) largest = size;
+        }
+        return largest;
     }
 
     static int divideUp(int a, int b) {
@@ -292,5 +280,6 @@ final class Exchange implements AutoCloseable {
     @Override public void close() {
         forget();
         ModelRdd.forget();
+        sc.clearJobGroup();
     }
 }

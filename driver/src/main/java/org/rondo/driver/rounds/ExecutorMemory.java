@@ -43,7 +43,8 @@ record ExecutorMemory(long perTask, int tasks, long needed, long given, boolean 
         if (needed > given && (ends || set))
             throw new BadInput("memory: " + takes + ", but " + OVERHEAD + " is " + given / MIB + " MiB" + (set ? "" : " (Spark's default)") + "; set --conf " + OVERHEAD + "="
                     + mebibytes(needed) + "m, or lower batch, seqLen, hidden or the tasks of an executor (spark.executor.cores)");
-        log.accept("memory: " + takes);
+        log.accept("memory: " + takes + (needed <= given ? "" : ", more than Spark's " + given / MIB + "; this cluster manager ends no executor for that, but where what it starts them "
+                + "in has a limit (a container, a control group), leave room for it"));
     }
 
     /** Rounded up. */

@@ -1,6 +1,5 @@
 package org.rondo.driver.rounds;
 
-import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
 import java.nio.ByteBuffer;
@@ -13,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.apache.spark.SparkEnv;
@@ -41,6 +41,9 @@ final class Gathering implements BlockFetchingListener {
     private static final int SLICE = (1 << 20) - 16;
     /** Of a block: its floats, then the tokens that they are a mean over. */
     private static final int MOST_BYTES = Float.BYTES * SLICE + Long.BYTES;
+
+    /** Without a block. Spark gives up a connection that is silent long before. */
+    private static final int MOST_MINUTES = 10;
 
     /** What a thread of Spark's network has received, before it is read as floats. */
     private static final ThreadLocal<byte[]> RECEIVED = ThreadLocal.withInitial(() -> new byte[MOST_BYTES]);
@@ -189,7 +192,8 @@ final class Gathering implements BlockFetchingListener {
 
     private float[][] whole() {
         try {
-            missing.await();
+            for (long left = missing.getCount(); !missing.await(MOST_MINUTES, TimeUnit.MINUTES); left = missing.getCount())
+                if (missing.getCount() == left) throw new IllegalStateException(RoundRdd.LOST + ": no block has come for " + MOST_MINUTES + " minutes, " + left + " are missing");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             failure.compareAndSet(null, e);
@@ -208,7 +212,7 @@ final class Gathering implements BlockFetchingListener {
         try (InputStream stream = data.createInputStream()) {
             byte[] bytes = RECEIVED.get();
             add(Node.of(number / names.blocks(), names.groups), number % names.blocks(), ByteBuffer.wrap(bytes, 0, stream.readNBytes(bytes, 0, bytes.length)));
-        } catch (IOException | RuntimeException e) {
+        } catch (Throwable e) {        // an OutOfMemoryError too: in Spark's network nobody would hear of it, and the task wait for ever
             onBlockFetchFailure(name, e);
         }
     }

@@ -36,8 +36,8 @@ public record Pace(double averaging, double window) {
                         : "; less would take rounds longer than an epoch of " + windowsPerEpoch + " windows");
     }
 
-    /** Runs real rounds of one window and of many from the start of the training, and forgets them. Of each kind the
-     *  lower quartile, for what else runs on the machines only adds to it; the difference is the windows'.
+    /** Runs rounds of one window and of many from the start of the training, with a learning rate of 0, so that nothing can diverge, and
+     *  forgets them. Of each kind the lower quartile, for what else runs on the machines only adds to it; the difference is the windows'.
      *  @param plan with two windows an epoch at least */
     static Pace measure(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state) {
         double one = seconds(sc, plan.withWindowsPerRound(1), shards, settings, state, WARM_UP, SHORT_ROUNDS);
@@ -61,7 +61,7 @@ public record Pace(double averaging, double window) {
     private static double seconds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state, int warmUp, int most) {
         double[] seconds = new double[most];
         int count = 0;
-        try (Rounds rounds = new Rounds(sc, plan.withoutFirstPhase(), shards, settings, state)) {
+        try (Rounds rounds = new Rounds(sc, plan.withoutFirstPhase(), shards, settings, state.standingStill(), "measuring ")) {
             for (int r = 0; r < warmUp; r++) rounds.next();
             for (double spent = 0; count < most && spent < ENOUGH_SECONDS; spent += seconds[count++]) {
                 long from = System.nanoTime();

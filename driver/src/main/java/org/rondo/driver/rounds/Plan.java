@@ -128,7 +128,8 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
         return averagesGradients(cursor.epoch(), cursor.learningRate()) ? 1 : Math.min(windowsPerRound, windowsPerEpoch - cursor.window());
     }
 
-    /** How a replica's memory is laid out. Where only gradients are averaged the driver keeps the moments. */
+    /** How a replica's memory is laid out. Where only gradients are averaged another kernel takes the step and has the
+     *  moments ({@link #stepLayout}). */
     public Layout layout() {
         return Layout.forTraining(network, batch, seqLen, dropout.rate() > 0, averagesGradients() ? 0 : moments());
     }

@@ -36,7 +36,7 @@ final class RoundRdd extends RDD<byte[]> {
     /** What a block begins with. */
     static final class Header implements Serializable {
         private static final long serialVersionUID = 1;
-        /** Without vectors. */
+        /** Without vectors and states, for it goes to the driver. */
         final Result[] results;
         final int vectors, length;
         /** Where the vectors are, and of what else they are the mean. */
@@ -96,22 +96,28 @@ final class RoundRdd extends RDD<byte[]> {
         Start start = model.whole(context);
         Averaging averaging = new Averaging(group.shards.length);
         Result[] results = new Result[group.shards.length];
+        float[][] states = new float[results.length][];
         for (int s = 0; s < results.length; s++) {
             Shard shard = shards.iterator(group.shards[s], context).next();
             Result result = work.run(start.model, start.carried[shard.number], shard);
             averaging.add(s, new Mean(result.vectors, result.tokens));
-            results[s] = result.withoutVectors();
+            results[s] = result.with(new float[0][], new float[0]);
+            states[s] = result.state;
         }
         Mean mean = averaging.whole();
-        return Blocks.write(new Header(results, mean.vectors().length, mean.vectors()[0].length, Gathering.put(id(), group.index, groups, mean)), new float[0][], 0, 0);
+        return Blocks.write(new Header(results, mean.vectors().length, mean.vectors()[0].length, Gathering.put(id(), group.index, groups, mean)), states);
     }
 
     /** From all blocks, wherever they are. */
     Whole whole(TaskContext context) {
         Header[] headers = new Header[groups];
-        for (int g = 0; g < groups; g++) headers[g] = Blocks.header(iterator(new Group(g), context).next());
-        float[][] mean = Gathering.mean(id(), groups, largest(headers), headers[0].vectors, headers[0].length);
-        return new Whole(mean, Stream.of(headers).flatMap(header -> Stream.of(header.results)).map(result -> result.state).toArray(float[][]::new));
+        List<float[]> states = new ArrayList<>();
+        for (int g = 0; g < groups; g++) {
+            Iterator<byte[]> block = iterator(new Group(g), context);
+            headers[g] = Blocks.header(block.next());
+            while (block.hasNext()) states.add(Blocks.header(block.next()));
+        }
+        return new Whole(Gathering.mean(id(), groups, largest(headers), headers[0].vectors, headers[0].length), states.toArray(float[][]::new));
     }
 
     /** Nodes that cover every group once. A node of a group is one of those above it, so two are disjoint, or one is in the other. */

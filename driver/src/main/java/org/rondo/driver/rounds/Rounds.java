@@ -23,6 +23,7 @@ final class Rounds implements AutoCloseable {
     private final ReplicaPool.Key key;
     private final long seed;
     private final int warmUp;
+    private final String names;
     private TrainingState.Cursor cursor;
 
     /** What there is to say of a round.
@@ -31,6 +32,12 @@ final class Rounds implements AutoCloseable {
     record Outcome(long number, double loss, long tokens, double gradientNorm, double learningRate, Set<String> kernels) { }
 
     Rounds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state) {
+        this(sc, plan, shards, settings, state, "");
+    }
+
+    /** @param names what the names of their jobs begin with */
+    Rounds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state, String names) {
+        this.names = names;
         this.plan = plan;
         this.cursor = state.cursor();
         this.exchange = new Exchange(sc, shards, state.start(plan), settings.get(Setting.ROUND_DEADLINE));
@@ -47,7 +54,7 @@ final class Rounds implements AutoCloseable {
         boolean gradients = plan.averagesGradients(cursor.epoch(), cursor.learningRate());
         int steps = plan.outer().resetsMoments() && !gradients ? 0 : cursor.epoch() * plan.windowsPerEpoch() + cursor.window();
         Stretch stretch = new Stretch(cursor.epoch(), cursor.window(), plan.windows(cursor), plan.windowsPerEpoch(), steps, cursor.learningRate().at(cursor.round(), warmUp), seed);
-        String name = "round " + cursor.round();
+        String name = names + "round " + cursor.round();
         Result[] results = exchange.round(name, name + ": train " + plan.shards() + " replicas", work(key, stretch, gradients), step(key, stretch, gradients, cursor.round()));
         return outcome(results, stretch);
     }

@@ -35,7 +35,7 @@ public final class Trainer {
             LearningRate rate = LearningRate.start(settings, corpus.validation() != null);
             JavaRDD<Shard> shards = corpus.training().shards(planned.shards(), planned.batch());
             TrainingState state = output.resume(provenance).orElse(TrainingState.initial(planned, settings, rate));
-            Plan plan = settled(planned, shards, state, provenance);
+            Plan plan = settled(planned, shards, state, provenance, output);
             TrainingState.Cursor cursor = state.cursor();
             progress.begin(plan, cursor.round(), cursor.epoch() * plan.targets() + cursor.tokens());
             if (cursor.endsEpoch()) provenance.tellEpoch(progress, model(plan, state, corpus, provenance));
@@ -56,17 +56,19 @@ public final class Trainer {
         }
     }
 
-    /** How many windows a round has, as it is set, or was measured when this training began, or is now. */
-    private Plan settled(Plan plan, JavaRDD<Shard> shards, TrainingState state, Provenance provenance) {
-        int windows = plan.isSettled() ? plan.windowsPerRound() : provenance.windowsPerRound();
-        if (plan.windowsPerEpoch() == 1) windows = 1;
-        if (windows == Setting.AUTO) {
+    /** How many windows a round has, as it is set, or was measured when this training began, or is now. What was measured is in a
+     *  checkpoint before anything depends on it: another time it would be other. */
+    private Plan settled(Plan plan, JavaRDD<Shard> shards, TrainingState state, Provenance provenance, Output output) {
+        int windows = plan.isSettled() ? plan.windowsPerRound() : plan.windowsPerEpoch() == 1 ? 1 : provenance.windowsPerRound();
+        boolean measures = windows == Setting.AUTO;
+        if (measures) {
             progress.note("windowsPerRound is auto: measuring what a window and averaging take");
             Pace pace = Pace.measure(sc, plan, shards, settings, state);
             windows = pace.windowsPerRound(plan.windowsPerEpoch());
             progress.note(pace.says(windows, plan.windowsPerEpoch()));
-        } else if (!plan.isSettled()) progress.note("windowsPerRound " + windows + ", as measured when this training began");
+        } else if (!plan.isSettled() && plan.windowsPerEpoch() > 1) progress.note("windowsPerRound " + windows + ", as measured when this training began");
         provenance.windowsPerRound(windows);
+        if (measures) output.write(state.toCheckpoint(plan.moments(), provenance.checkpointFacts()));
         return plan.withWindowsPerRound(windows);
     }
 

@@ -46,6 +46,12 @@ record TrainingState(Cursor cursor, float[][] model, float[] average, float[][] 
         return new TrainingState(new Cursor(0, 0, 0, learningRate, 0, 0), model, model[0], new float[plan.shards()][0]);
     }
 
+    /** The same with steps of size 0. */
+    TrainingState standingStill() {
+        LearningRate none = new LearningRate(0, cursor.learningRate.best(), cursor.learningRate.waited(), cursor.learningRate.decayed());
+        return new TrainingState(new Cursor(cursor.round, cursor.epoch, cursor.window, none, cursor.loss, cursor.tokens), model, average, carried);
+    }
+
     /** What the executors have made of {@link #start}. */
     static TrainingState of(Cursor cursor, Start start, Plan plan) {
         float[][] model = Arrays.copyOf(start.model, plan.vectors());

@@ -56,7 +56,7 @@ public record Evaluation(long tokens, double nats, long characters, double unkno
         long characters = model.vocabulary().unit().equals("character") ? targets : tokens.characters();
         JavaRDD<Shard> shards = tokens.shards(count, batch);
         Broadcast<float[]> parameters = sc.broadcast(model.parameters());
-        sc.setJobDescription("evaluate on " + targets + " tokens");
+        sc.setJobGroup("evaluation", "evaluate on " + targets + " tokens", true);
         try {
             Network network = model.network();
             String kernel = settings.get(Setting.KERNEL);
@@ -70,6 +70,7 @@ public record Evaluation(long tokens, double nats, long characters, double unkno
         } finally {
             parameters.destroy();
             shards.unpersist();
+            sc.clearJobGroup();
         }
     }
 

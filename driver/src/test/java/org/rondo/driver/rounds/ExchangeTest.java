@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaRDD;
@@ -71,13 +72,45 @@ class ExchangeTest {
         }
     }
 
+    /** Tasks played one after the other, each to the slot that is free first. */
+    @Test void aTaskHasAsManyShardsAsLetARoundEndInTime() {
+        assertEquals(List.of(4, 8, 1, 1, 2), List.of(Exchange.groupSize(8, 2), Exchange.groupSize(8, 1), Exchange.groupSize(8, 8), Exchange.groupSize(8, 16), Exchange.groupSize(5, 2)));
+        for (int shards = 1; shards <= 70; shards++)
+            for (int slots = 1; slots <= 20; slots++) {
+                int chosen = Exchange.groupSize(shards, slots), soonest = end(shards, slots, 1);
+                assertEquals(soonest, end(shards, slots, chosen), shards + " shards in " + slots + " slots by " + chosen);
+                for (int larger = 2 * chosen; larger < 2 * shards; larger *= 2) assertTrue(end(shards, slots, larger) > soonest, shards + " shards in " + slots + " slots could be by " + larger);
+            }
+    }
+
+    private static int end(int shards, int slots, int size) {
+        int[] busyUntil = new int[slots];
+        for (int shard = 0; shard < shards; shard += size) {
+            Arrays.sort(busyUntil);
+            busyUntil[0] += Math.min(size, shards - shard);
+        }
+        return Arrays.stream(busyUntil).max().orElseThrow();
+    }
+
+    /** Spark's cancelling reaches no job that has not begun: the deadline must. And it holds for the job that takes the mean. */
+    @Test void fetchingTheModelHasADeadlineToo() {
+        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 4), start(4), 2)) {
+            exchange.round("round 7", "round 7", WORK, (model, mean) -> {
+                LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(60));
+                return STEP.next(model, mean);
+            });
+            String message = assertThrows(BadInput.class, exchange::start).getMessage();
+            assertTrue(message.startsWith("round 7 has not ended within its deadline of 2 seconds: missing are parts of the model; tasks run in executor driver on "), message);
+        }
+    }
+
     @Test void aRoundThatDoesNotEndIsAnErrorThatNamesItsShards() {
         try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 4), start(4), 2)) {
             String message = assertThrows(BadInput.class, () -> exchange.round("round 7", "round 7: hang", (model, carried, shard) -> {
                 if (shard.number == 3) LockSupport.parkNanos(Long.MAX_VALUE);
                 return WORK.run(model, carried, shard);
             }, STEP)).getMessage();
-            assertTrue(message.startsWith("round 7 has not ended within its deadline of 2 seconds: missing are shards 2 to 3; "), message);
+            assertTrue(message.startsWith("round 7 has not ended within its deadline of 2 seconds: missing are shards 2 to 3; tasks run in executor driver on "), message);
         }
     }
 

@@ -91,7 +91,7 @@ class PlanTest {
     }
 
     /** The velocity, kept, fetched and arriving, as Nesterov's momentum has one; the plain mean has none. */
-    @Test void anOuterOptimiserTakesRoomInTheDriverAlone() {
+    @Test void anOuterOptimiserTakesRoomInTheDriverAndNoneBesideTheHeap() {
         Plan mean = Plan.of(SETTINGS.with(Setting.OUTER_OPTIMIZER, "mean"), 20, 32_001), momentum = Plan.of(SETTINGS, 20, 32_001);
         assertEquals(mean.driverHeap() + 3 * 4 * 1020, momentum.driverHeap());
         assertEquals(mean.bytesPerRound(2, 1), momentum.bytesPerRound(2, 1));
@@ -99,7 +99,7 @@ class PlanTest {
     }
 
     /** The average, kept, fetched and arriving; replicas see nothing of it. */
-    @Test void anAverageOverRoundsTakesRoomInTheDriverAlone() {
+    @Test void anAverageOverRoundsTakesRoomInTheDriverAndNoneBesideTheHeap() {
         Plan plan = Plan.of(SETTINGS, 20, 32_001), averaged = Plan.of(SETTINGS.with(Setting.EMA_DECAY, "0.9"), 20, 32_001);
         assertEquals(plan.driverHeap() + 3 * 4 * 1020, averaged.driverHeap());
         assertEquals(plan.bytesPerRound(2, 1), averaged.bytesPerRound(2, 1));
