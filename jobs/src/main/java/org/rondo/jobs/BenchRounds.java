@@ -24,6 +24,8 @@ final class BenchRounds implements Bench.Work {
     private int replicas;
     @Option(names = "--rounds", paramLabel = "N", description = "measured, after some to warm up (default: 31)")
     private int rounds = 31;
+    @Option(names = "--collect", arity = "0..1", fallbackValue = "true", paramLabel = "true|false", description = "the driver broadcasts the model and collects the replicas', to compare with")
+    private boolean collects;
     @Option(names = "--debug", arity = "0..1", fallbackValue = "true", paramLabel = "true|false", description = "print the stack trace of bad input too")
     private boolean debug;
 
@@ -39,12 +41,13 @@ final class BenchRounds implements Bench.Work {
         atLeastOne("rounds", rounds);
         int all = replicas == 0 ? executors * slots : replicas;
         atLeastOne("replicas", all);
-        if (conf.get("spark.master", "local").startsWith("local["))         // as bin/rondo's default says; it has no executors
+        if (conf.get("spark.master", "local").matches("local(\\[.*)?"))         // as bin/rondo's default says; it has no executors
             conf.set("spark.master", "local-cluster[" + executors + "," + slots + "," + conf.getSizeAsMb("spark.executor.memory", "3g") + "]");
         conf.setIfMissing("spark.executor.memory", "3g");
         conf.setIfMissing("spark.executor.extraJavaOptions", "-XX:+UseParallelGC");
         try (JavaSparkContext sc = Rondo.spark("bench rounds", Settings.of(Map.of()), conf);
-             EmptyRounds empty = new EmptyRounds(sc, parameters, all, executors * slots)) {
+             EmptyRounds empty = new EmptyRounds(sc, parameters, all, executors * slots, collects)) {
+            empty.await(executors);
             console.out().println(EmptyRounds.HEADER);
             console.out().println(empty.measure(executors, rounds));
         }

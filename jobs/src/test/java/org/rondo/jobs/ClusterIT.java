@@ -179,6 +179,27 @@ class ClusterIT {
         assertEquals(List.of(), roundsOfLostTasks(driver));
     }
 
+    /** Of the same model: 32 replicas' vectors are 16 times those of 2, and where the driver collects them it receives all. */
+    @Test void whatIsSentDoesNotGrowWithTheReplicas() throws Exception {
+        double two = bytesPerRound("1000000", "2"), many = bytesPerRound("1000000", "32"), collected = bytesPerRound("1000000", "32", "--collect");
+        String said = "bytes a round: 2 replicas " + two + ", 32 replicas " + many + ", collected " + collected;
+        System.out.println(said);
+        assertTrue(many < 1.5 * two && collected > 32 * 4e6 && collected > 8 * many, said);
+    }
+
+    /** 64 x 10 MB, under a heap of 512 MB. */
+    @Test void theDriverHoldsNoReplicas() throws Exception {
+        bytesPerRound("2500000", "64");
+    }
+
+    private static double bytesPerRound(String parameters, String replicas, String... more) throws Exception {
+        Driver bench = site.start("bench", List.of(join(new String[] {"bench", "rounds", "--master", cluster.url(), "--driver-memory", "512m", "--executor-memory", "1g",
+                "--parameters", parameters, "--replicas", replicas, "--rounds", "5"}, more)));
+        bench.end(0);
+        String line = bench.log().lines().filter(row -> row.startsWith(parameters + "\t2\t")).findFirst().orElseThrow(() -> new AssertionError(bench.log()));
+        return Double.parseDouble(line.split("\t")[5]);
+    }
+
     /** Shards are of equal length, but for one token a stream, whatever the files are; so none is empty where others are not. */
     @Test void textTooShortForAllShards() throws Exception {
         Driver driver = site.train(cluster.url(), "short", "--shards", "5000");

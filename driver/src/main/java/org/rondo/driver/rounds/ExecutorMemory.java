@@ -15,8 +15,9 @@ import scala.jdk.javaapi.CollectionConverters;
  *  @param needed  bytes of an executor
  *  @param given   bytes of its memory overhead, by setting or by Spark's own default
  *  @param set     whether by setting
- *  @param ends    whether an executor that takes more is ended */
-record ExecutorMemory(long perTask, int tasks, long needed, long given, boolean set, boolean ends) {
+ *  @param ends    whether an executor that takes more is ended
+ *  @param local   whether the executor is the driver, which has no such limit */
+record ExecutorMemory(long perTask, int tasks, long needed, long given, boolean set, boolean ends, boolean local) {
     private static final long MIB = 1 << 20;
     private static final String OVERHEAD = "spark.executor.memoryOverhead";
 
@@ -32,7 +33,8 @@ record ExecutorMemory(long perTask, int tasks, long needed, long given, boolean 
         long heap = conf.getSizeAsMb("spark.executor.memory", "1g");
         long usual = Math.max((long) (heap * conf.getDouble("spark.executor.memoryOverheadFactor", 0.1)), conf.getSizeAsMb("spark.executor.minMemoryOverhead", "384m"));
         long given = conf.contains(OVERHEAD) ? conf.getSizeAsMb(OVERHEAD) : usual;
-        return new ExecutorMemory(plan.bytesPerTask(), tasks, plan.memoryOverhead(tasks), given * MIB, conf.contains(OVERHEAD), master.equals("yarn") || master.startsWith("k8s"));
+        return new ExecutorMemory(plan.bytesPerTask(), tasks, plan.memoryOverhead(tasks), given * MIB, conf.contains(OVERHEAD), master.equals("yarn") || master.startsWith("k8s"),
+                master.matches("local(\\[.*)?"));
     }
 
     /** Logs it.
@@ -43,7 +45,7 @@ record ExecutorMemory(long perTask, int tasks, long needed, long given, boolean 
         if (needed > given && (ends || set))
             throw new BadInput("memory: " + takes + ", but " + OVERHEAD + " is " + given / MIB + " MiB" + (set ? "" : " (Spark's default)") + "; set --conf " + OVERHEAD + "="
                     + mebibytes(needed) + "m, or lower batch, seqLen, hidden or the tasks of an executor (spark.executor.cores)");
-        log.accept("memory: " + takes + (needed <= given ? "" : ", more than Spark's " + given / MIB + "; this cluster manager ends no executor for that, but where what it starts them "
+        log.accept("memory: " + takes + (needed <= given || local ? "" : ", more than Spark's " + given / MIB + "; this cluster manager ends no executor for that, but where what it starts them "
                 + "in has a limit (a container, a control group), leave room for it"));
     }
 

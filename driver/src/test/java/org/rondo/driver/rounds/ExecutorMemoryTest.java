@@ -43,6 +43,8 @@ class ExecutorMemoryTest {
         List<String> said = new ArrayList<>();
         ExecutorMemory.of(conf("spark://master:7077"), 1, PLAN).check(said::add);
         assertTrue(said.size() == 1 && said.get(0).contains(", more than Spark's 384; this cluster manager ends no executor for that"), said.toString());
+        ExecutorMemory.of(conf("local[2]"), 1, PLAN).check(said::add);
+        assertTrue(said.get(1).endsWith(" MiB with what the JVM takes"), said.get(1));
         ExecutorMemory less = ExecutorMemory.of(conf("spark://master:7077").set("spark.executor.memoryOverhead", "10m"), 1, PLAN);
         assertTrue(assertThrows(BadInput.class, () -> less.check(said::add)).getMessage().contains("memoryOverhead is 10 MiB; set"));
     }
