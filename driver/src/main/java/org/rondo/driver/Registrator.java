@@ -11,7 +11,8 @@ public final class Registrator implements KryoRegistrator {
     private static final List<String> CLASSES = List.of(
             "[Ljava.lang.String;", "[[I", "[[F",
             "org.rondo.driver.corpus.Vocabulary", "org.rondo.driver.corpus.Tokens$Piece", "org.rondo.driver.corpus.Tokens$Place",
-            "org.rondo.driver.corpus.Tokens$Fragment", "org.rondo.driver.rounds.Start",
+            "org.rondo.driver.corpus.Tokens$Fragment", "org.rondo.driver.corpus.Span", "org.rondo.driver.corpus.TagScheme",
+            "org.rondo.driver.corpus.TagScheme$Allowed", "org.rondo.driver.corpus.SeenTags", "org.rondo.driver.rounds.Start",
             "org.rondo.kernels.Shard", "org.rondo.kernels.Replica$Result");
 
     @Override public void registerClasses(Kryo kryo) {
