@@ -9,9 +9,11 @@ import org.apache.spark.serializer.KryoRegistrator;
 public final class Registrator implements KryoRegistrator {
     /** By name: most are nobody else's business. */
     private static final List<String> CLASSES = List.of(
-            "[Ljava.lang.String;", "[[I", "[[F",
+            "[Ljava.lang.String;", "[[I", "[[F", "java.util.TreeMap",
             "org.rondo.driver.corpus.Vocabulary", "org.rondo.driver.corpus.Tokens$Piece", "org.rondo.driver.corpus.Tokens$Place",
-            "org.rondo.driver.corpus.Tokens$Fragment", "org.rondo.driver.rounds.Start",
+            "org.rondo.driver.corpus.Tokens$Fragment", "org.rondo.driver.corpus.Span", "org.rondo.driver.corpus.TagScheme",
+            "org.rondo.driver.corpus.TagScheme$Allowed", "org.rondo.driver.corpus.SeenTags", "org.rondo.driver.rounds.Start",
+            "org.rondo.driver.scoring.Score", "org.rondo.driver.scoring.EntityScores", "org.rondo.driver.scoring.ClassScores",
             "org.rondo.kernels.Shard", "org.rondo.kernels.Replica$Result");
 
     @Override public void registerClasses(Kryo kryo) {
