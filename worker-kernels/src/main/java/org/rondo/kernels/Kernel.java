@@ -9,11 +9,13 @@ import org.rondo.kernels.Layout.Block;
  *  bit on one instruction set, whatever the number of threads. Arguments are checked here, by the methods named check; what is below trusts them. Operands are those of this kernel's own
  *  {@link #layout}, and anything else is an IllegalArgumentException, so that nothing outside its memory is ever touched. */
 public abstract sealed class Kernel implements AutoCloseable permits ReferenceKernel, NativeKernel {
-    protected final Layout layout;
+    protected Layout layout;
+    private final long capacity;
     private boolean closed;
 
     protected Kernel(Layout layout) {
         this.layout = layout;
+        this.capacity = layout.floats();
     }
 
     /** Opens a kernel and allocates its {@link Layout#bytes()}, zeroed, once.
@@ -45,6 +47,23 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
 
     /** What runs, for logs and provenance: {@code reference}, {@code native avx512}. */
     public abstract String description();
+
+    /** Lays the memory out for windows of another size, where they need no more of it. Parameters and moments stay; gradients and
+     *  activations are gone.
+     *  @throws IllegalArgumentException if they do need more */
+    public final void resize(Window.Size size) {
+        checkOpen();
+        if (size.equals(layout.size)) return;
+        Layout resized = layout.resized(size);
+        if (resized.floats() > capacity)
+            throw new IllegalArgumentException("a window of " + size + " needs " + resized.floats() + " floats with " + layout.network + ", expected at most the "
+                    + capacity + " that the kernel was opened with; open it for the largest window");
+        relay(resized);
+        layout = resized;
+    }
+
+    /** All that lies behind the blocks becomes zero where something counts on it: padding above all. */
+    protected abstract void relay(Layout resized);
 
     /** Copies a vector in the order of {@link Network#tensors()} into a block, in the kernel's own order.
      *  @param canonical parameterCount floats */
@@ -161,14 +180,16 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
 
     /** @param trains whether the operation needs gradients */
     void check(Layout.Embedding e, boolean trains) {
-        checkOwn("embedding", e, e != null && e == layout.embedding, trains);
+        boolean own = false;
+        for (Layout.Embedding mine : layout.embeddings()) own |= e == mine;
+        checkOwn("embedding", e, own, trains);
     }
 
     void check(Layout.Recurrent r, int[] lengths, boolean trains) {
         boolean own = false;
-        for (Layout.Layer layer : layout.layers) for (Layout.Recurrent direction : layer.directions()) own |= r == direction;
+        for (Layout.Recurrent mine : layout.recurrents()) own |= r == mine;
         checkOwn("recurrent layer", r, own, trains);
-        if (lengths != null) checkIds("lengths", lengths, layout.batch, 0, layout.seqLen + 1);
+        if (lengths != null) checkIds("lengths", lengths, r.batch(), 1, 0, r.seqLen() + 1);
     }
 
     void check(Layout.Dense d, boolean trains) {
@@ -193,12 +214,12 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
 
     void checkInputs(Layout.Embedding e, int[] ids, boolean trains) {
         check(e, trains);
-        checkIds("inputs", ids, layout.batch * layout.seqLen, 0, e.vocab());
+        checkIds("inputs", ids, e.batch(), e.seqLen(), 0, e.vocab());
     }
 
     void checkTargets(Layout.Dense d, int[] targets, boolean softmax, boolean trains) {
         checkHead(d, softmax, trains);
-        checkIds(targetsName(), targets, d.rows(), Window.NONE, softmax ? d.outputs() : 1);
+        checkIds(targetsName(), targets, layout.batch, d.rows() / layout.batch, Window.NONE, softmax ? d.outputs() : 1);
     }
 
     /** Rows of the head that are read into an array. */
@@ -281,14 +302,15 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
         if (step < 1) throw new IllegalArgumentException("step is " + step + ", expected 1 at the first update, and one more at each");
     }
 
-    /** @throws IllegalArgumentException unless there are {@code rows} ids, each in [least, end) */
-    private void checkIds(String what, int[] ids, int rows, int least, int end) {
+    /** @throws IllegalArgumentException unless there are steps*batch ids, each in [least, end) */
+    private void checkIds(String what, int[] ids, int batch, int steps, int least, int end) {
+        int rows = batch * steps;
         if (ids == null || ids.length != rows)
             throw new IllegalArgumentException(what + " of a window are " + (ids == null ? "null" : ids.length) + ", expected " + rows + ": the kernel was opened for "
-                    + (rows == layout.batch ? "" : "seqLen " + layout.seqLen + " x ") + "batch " + layout.batch);
+                    + (steps == 1 ? "" : "seqLen " + steps + " x ") + "batch " + batch);
         for (int i = 0; i < rows; i++)
             if (ids[i] < least || ids[i] >= end)
-                throw new IllegalArgumentException(what + " of " + (rows == layout.batch ? "" : "step " + i / layout.batch + ", ") + "sequence " + i % layout.batch
+                throw new IllegalArgumentException(what + " of " + (steps == 1 ? "" : "step " + i / batch + ", ") + "sequence " + i % batch
                         + " is " + ids[i] + ", expected " + least + " to " + (end - 1));
     }
 

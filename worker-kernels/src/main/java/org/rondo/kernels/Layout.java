@@ -5,6 +5,7 @@ import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** Where everything of one replica lies in its kernel's memory, so that its bytes are known before a kernel is opened.
  *
@@ -66,6 +67,11 @@ public final class Layout {
      *  direction's h itself or both side by side; {@code dOut}: its gradient. */
     public record Layer(List<Recurrent> directions, Matrix out, Matrix dOut) { }
 
+    /** What is made of the distinct words of a window: their {@code characters} are embedded, {@code layer} reads them, its last
+     *  states are {@code tokens}' weight, a row a word, of which every token takes its word's.
+     *  @param tokens its {@code out} lies beside the embedded tokens in the inputs of layer 0 */
+    public record Spelled(Embedding characters, Layer layer, Embedding tokens) { }
+
     /** z = W x + b and a loss. {@code x}, {@code dx}: rows of {@code inputs}; {@code z}: rows of {@code outputs}, in panels of
      *  64; {@code loss}: one row, a number for every row of z; {@code y}: what z should be, for the squared error, else null;
      *  {@code sums}: what turns a row of z into probabilities, for the native kernel, which keeps z itself. */
@@ -73,14 +79,18 @@ public final class Layout {
                         Matrix x, Matrix z, Matrix loss, Matrix y, Matrix dx, Matrix sums, Matrix scratch) { }
 
     public final Network network;
+    public final Window.Size size;
     public final int batch, seqLen;
     public final boolean training;
     /** Whether there is room for activations both before and after dropout. */
     public final boolean dropout;
     /** Null where the inputs are features. */
     public final Embedding embedding;
-    /** seqLen*batch rows that layer 0 reads: embedded tokens, or features. */
-    public final Matrix inputs;
+    /** Null where the network does not ask how words are spelled. */
+    public final Spelled spelled;
+    /** seqLen*batch rows that layer 0 reads: embedded tokens, and their words' spelling beside them, or features; {@code dInputs}: their
+     *  gradient, null where there is no embedding. */
+    public final Matrix inputs, dInputs;
     public final List<Layer> layers;
     public final Dense head;
     /** A window's token ids, targets or lengths, on their way into an operation of the native kernel. */
@@ -91,26 +101,45 @@ public final class Layout {
     private final List<Matrix> matrices = new ArrayList<>();
     private final Map<Block, Matrix> blocks = new EnumMap<>(Block.class);
     private final Map<String, Matrix> places = new HashMap<>();
+    private final int moments;
     private long end = GUARD;
 
     /** Forward only. */
     public static Layout forScoring(Network network, int batch, int seqLen) {
-        return new Layout(network, batch, seqLen, false, false, 0);
+        return forScoring(network, new Window.Size(batch, seqLen));
+    }
+
+    /** As {@link #forScoring(Network, int, int)}. */
+    public static Layout forScoring(Network network, Window.Size size) {
+        return new Layout(network, size, false, false, 0);
     }
 
     /** Forward, backward and update.
      *  @param dropout whether activations are kept both before and after dropout
      *  @param moments the optimiser's: 0 for plain SGD, 1 with momentum, 2 for Adam */
     public static Layout forTraining(Network network, int batch, int seqLen, boolean dropout, int moments) {
-        return new Layout(network, batch, seqLen, true, dropout, moments);
+        return forTraining(network, new Window.Size(batch, seqLen), dropout, moments);
     }
 
-    private Layout(Network network, int batch, int seqLen, boolean training, boolean dropout, int moments) {
+    /** As {@link #forTraining(Network, int, int, boolean, int)}. */
+    public static Layout forTraining(Network network, Window.Size size, boolean dropout, int moments) {
+        return new Layout(network, size, true, dropout, moments);
+    }
+
+    /** The same for windows of another size; its blocks lie where they lay. */
+    public Layout resized(Window.Size size) {
+        return new Layout(network, size, training, dropout, moments);
+    }
+
+    private Layout(Network network, Window.Size size, boolean training, boolean dropout, int moments) {
+        this.size = size;
+        this.batch = size.batch();
+        this.seqLen = size.seqLen();
+        this.moments = moments;
         checkWindow(batch, seqLen);
+        if (network.spelling() != null) checkWindow(size.words(), size.characters());
         if (moments < 0 || moments > 2) throw new IllegalArgumentException("the optimiser's moments are " + moments + ", expected 0, 1 or 2");
         this.network = network;
-        this.batch = batch;
-        this.seqLen = seqLen;
         this.training = training;
         this.dropout = dropout;
         for (Tensor t : network.tensors()) places.put(t.name(), within(t));
@@ -119,14 +148,16 @@ public final class Layout {
         for (Block block : List.of(Block.values()).subList(0, count))
             blocks.put(block, claim(block.name().toLowerCase(), blockFloats / VECTOR, VECTOR));
 
-        int n = batch * seqLen;
-        ids = claim("ids", 1, n);
+        int n = batch * seqLen, spelling = network.spelling() == null ? 0 : size.words() * size.characters();
+        ids = claim("ids", 1, Math.max(n, spelling));
         long scratchFloats = Math.max(Math.max(stagedFloats(), readFloats()), training ? scratchFloats() : 0);
         scratch = claim("scratch", scratchFloats / VECTOR + 1, VECTOR);
-        inputs = claim("inputs", n, network.embedding());
-        Matrix dInputs = training && network.vocab() > 0 ? claim("d inputs", n, network.embedding()) : null;
+        inputs = claim("inputs", n, network.inputSize(0));
+        dInputs = training && network.vocab() > 0 ? claim("d inputs", n, network.inputSize(0)) : null;
+        spelled = network.spelling() == null ? null : spelled(network.spelling());
         embedding = network.vocab() == 0 ? null : new Embedding(network.vocab(), network.embedding(), batch, seqLen,
-                at(Block.PARAMETERS, "embedding.weight"), at(Block.GRADIENTS, "embedding.weight"), inputs, dInputs);
+                at(Block.PARAMETERS, "embedding.weight"), at(Block.GRADIENTS, "embedding.weight"),
+                spelled == null ? inputs : claim("embedded", n, network.embedding()), spelled == null || !training ? dInputs : claim("d embedded", n, network.embedding()));
         layers = new ArrayList<>();
         Matrix below = inputs, dBelow = dInputs;
         for (int l = 0; l < network.layers(); l++) {
@@ -148,18 +179,36 @@ public final class Layout {
     }
 
     private Recurrent recurrent(int l, boolean reverse, Matrix x, Matrix dx) {
-        int n = batch * seqLen, H = network.hidden();
-        String name = l + (reverse ? "_reverse" : "");
+        return recurrent("", l, reverse, network.inputSize(l), network.hidden(), batch, seqLen, x, dx);
+    }
+
+    /** @param of what the names of its tensors begin with */
+    private Recurrent recurrent(String of, int l, boolean reverse, int I, int H, int batch, int seqLen, Matrix x, Matrix dx) {
+        int n = batch * seqLen;
+        String name = l + (reverse ? "_reverse" : ""), own = of + name;
         Cell cell = network.cell();
         boolean memory = cell.hasMemory();
-        return new Recurrent(cell, reverse, reverse, network.inputSize(l), H, batch, seqLen,
-                at(Block.PARAMETERS, "weight_ih_l" + name), at(Block.PARAMETERS, "weight_hh_l" + name), at(Block.PARAMETERS, "bias_l" + name),
-                at(Block.PARAMETERS, "peephole_l" + name),
-                at(Block.GRADIENTS, "weight_ih_l" + name), at(Block.GRADIENTS, "weight_hh_l" + name), at(Block.GRADIENTS, "bias_l" + name),
-                at(Block.GRADIENTS, "peephole_l" + name),
-                x, claim("h" + name, n + batch, H), memory ? claim("c" + name, n + batch, H) : null, memory ? claim("tanhC" + name, n, H) : null,
-                claim("gates" + name, (long) (n | 1) * gatePanels(), PANEL),   // an odd number of rows a panel: kernel.h
-                dx, training ? claim("dh" + name, n, H) : null, training && memory ? claim("dc" + name, batch, H) : null, scratch);
+        return new Recurrent(cell, reverse, reverse, I, H, batch, seqLen,
+                at(Block.PARAMETERS, of + "weight_ih_l" + name), at(Block.PARAMETERS, of + "weight_hh_l" + name), at(Block.PARAMETERS, of + "bias_l" + name),
+                at(Block.PARAMETERS, of + "peephole_l" + name),
+                at(Block.GRADIENTS, of + "weight_ih_l" + name), at(Block.GRADIENTS, of + "weight_hh_l" + name), at(Block.GRADIENTS, of + "bias_l" + name),
+                at(Block.GRADIENTS, of + "peephole_l" + name),
+                x, claim("h" + own, n + batch, H), memory ? claim("c" + own, n + batch, H) : null, memory ? claim("tanhC" + own, n, H) : null,
+                claim("gates" + own, (long) (n | 1) * gatePanels(H), PANEL),   // an odd number of rows a panel: kernel.h
+                dx, training ? claim("dh" + own, n, H) : null, training && memory ? claim("dc" + own, batch, H) : null, scratch);
+    }
+
+    private Spelled spelled(Network.Spelling spelling) {
+        int words = size.words(), longest = size.characters(), n = words * longest, width = spelling.width();
+        Embedding characters = new Embedding(spelling.characters(), spelling.embedding(), words, longest,
+                at(Block.PARAMETERS, "spelling.embedding.weight"), at(Block.GRADIENTS, "spelling.embedding.weight"),
+                claim("characters", n, spelling.embedding()), training ? claim("d characters", n, spelling.embedding()) : null);
+        List<Recurrent> directions = new ArrayList<>();
+        for (boolean reverse : new boolean[] {false, true})
+            directions.add(recurrent("spelling.", 0, reverse, spelling.embedding(), spelling.hidden(), words, longest, characters.out(), characters.dOut()));
+        Embedding tokens = new Embedding(words, width, batch, seqLen, claim("words", words, width), training ? claim("d words", words, width) : null,
+                claim("spelled", batch * seqLen, width), training ? claim("d spelled", batch * seqLen, width) : null);
+        return new Spelled(characters, new Layer(directions, tokens.weight(), tokens.dWeight()), tokens);
     }
 
     /** At every step it reads what the last layer gives; for whole sequences a matrix of their last states. */
@@ -173,6 +222,25 @@ public final class Layout {
                 own ? claim("x of head", rows, width) : below, claim("z", (long) rows * outputPanels(), PANEL), claim("loss", 1, rows),
                 kind.softmax() ? null : claim("y", rows, outputs),
                 !training ? null : kind.atEveryStep() ? dBelow : claim("dx of head", rows, width), claim("sums", rows, 2 * VECTOR), scratch);
+    }
+
+    /** All recurrent layers, each direction of its own. */
+    List<Recurrent> recurrents() {
+        return Stream.concat(spelled == null ? Stream.of() : Stream.of(spelled.layer()), layers.stream()).flatMap(layer -> layer.directions().stream()).toList();
+    }
+
+    List<Embedding> embeddings() {
+        return Stream.concat(Stream.ofNullable(embedding), spelled == null ? Stream.of() : Stream.of(spelled.characters(), spelled.tokens())).toList();
+    }
+
+    /** Where the blocks end, and what depends on the window's size begins. */
+    long endOfBlocks() {
+        return before(ids);
+    }
+
+    /** Whether there are columns that no operation writes, so that they must be zero from the start. Forward writes all of the gates'. */
+    boolean isPadded(Matrix m) {
+        return m.cols() != m.stride() || m.equals(head.W()) || m.equals(head.dW()) || m.equals(head.z());
     }
 
     /** Floats of the whole memory. */
@@ -207,6 +275,10 @@ public final class Layout {
         return m;
     }
 
+    private static long before(Matrix m) {
+        return m.offset() - GUARD;
+    }
+
     /** All matrices that guards enclose, in the order of their offsets; blocks count as one. */
     List<Matrix> matrices() {
         return matrices;
@@ -232,8 +304,8 @@ public final class Layout {
     }
 
     /** Panels of 64 columns that the weights of one input to a layer's gates fill: 16 units of an LSTM each, or 64 of an RNN. */
-    private int gatePanels() {
-        return divideUp(network.hidden(), PANEL / network.cell().gates());
+    private int gatePanels(int hidden) {
+        return divideUp(hidden, PANEL / network.cell().gates());
     }
 
     private int outputPanels() {
@@ -242,7 +314,8 @@ public final class Layout {
 
     /** Floats of the canonical rows that make up one panel: a tensor is loaded and stored panel by panel. */
     private long stagedFloats() {
-        return (long) PANEL * Math.max(network.embedding(), network.width());
+        return (long) PANEL * Math.max(Math.max(network.inputSize(0), network.width()),
+                network.spelling() == null ? 0 : Math.max(network.spelling().embedding(), network.spelling().hidden()));
     }
 
     /** Floats of the probabilities of some rows, and of one vector more. */
@@ -254,15 +327,15 @@ public final class Layout {
     /** Floats that the transposed weights of one layer and a packed block of its input need, or a few panels of the
      *  head's transposed weights and its whole packed input: the most that an operation needs. */
     private long scratchFloats() {
-        long most = 0;
-        long gates = (long) gatePanels() * PANEL;
-        for (int l = 0; l < network.layers(); l++) {
-            int I = network.inputSize(l);
-            long transposed = gates * PANEL * (divideUp(network.hidden(), PANEL) + divideUp(I, PANEL));
-            most = Math.max(most, transposed + (long) Math.min(PACKED_ROWS, batch * seqLen) * Math.max(I, network.hidden()));
-        }
+        long most = network.spelling() == null ? 0 : scratchFloats(network.spelling().embedding(), network.spelling().hidden(), size.words() * size.characters());
+        for (int l = 0; l < network.layers(); l++) most = Math.max(most, scratchFloats(network.inputSize(l), network.hidden(), batch * seqLen));
         long transposed = (long) HEAD_PANELS * PANEL * PANEL * divideUp(network.width(), PANEL);
         return Math.max(most, transposed + (long) batch * seqLen * network.width());
+    }
+
+    private long scratchFloats(int I, int H, int rows) {
+        long transposed = (long) gatePanels(H) * PANEL * PANEL * (divideUp(H, PANEL) + divideUp(I, PANEL));
+        return transposed + (long) Math.min(PACKED_ROWS, rows) * Math.max(I, H);
     }
 
     /** A tensor's place, from the start of its block. Outputs and gates are padded to whole panels. */
@@ -270,8 +343,18 @@ public final class Layout {
         String name = t.name();
         long from = places.values().stream().mapToLong(Matrix::floats).sum();
         int inputs = t.shape().size() == 2 ? t.shape().get(1) : 1;
-        if (name.equals("embedding.weight")) return matrix(name, from, network.vocab(), network.embedding());
-        return matrix(name, from, (name.startsWith("output.") ? outputPanels() : gatePanels()) * inputs, PANEL);
+        if (isRows(t)) return matrix(name, from, t.shape().get(0), inputs);
+        return matrix(name, from, (name.startsWith("output.") ? outputPanels() : gatePanels(units(t))) * inputs, PANEL);
+    }
+
+    /** Whether a tensor lies in rows of its own, and not in panels. */
+    static boolean isRows(Tensor t) {
+        return t.name().endsWith("embedding.weight");
+    }
+
+    /** Hidden units of the layer that a tensor is of. */
+    int units(Tensor t) {
+        return t.name().startsWith("spelling.") ? network.spelling().hidden() : network.hidden();
     }
 
     private Matrix at(Block block, String tensor) {

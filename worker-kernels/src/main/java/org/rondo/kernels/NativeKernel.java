@@ -25,7 +25,7 @@ public final class NativeKernel extends Kernel {
     /** Rows of the embedding's gradient that may be other than zero, ascending, or any if {@code touchedCount} is {@link #ANY}: a
      *  window has fewer tokens than the table has rows, so zeroing, norm and plain SGD leave the others alone. After
      *  {@link #embeddingBackward} they are those of the window, whatever was before, so what is computed does not depend on it. */
-    private final int[] touched;
+    private int[] touched;
     private int touchedCount;
 
     /** @param instructionSet one of {@link NativeLibrary#instructionSets()}, or {@code best}
@@ -35,9 +35,7 @@ public final class NativeKernel extends Kernel {
         super(layout);
         this.kernels = NativeLibrary.find(instructionSet);
         this.instructionSet = instructionSet.equals("best") ? NativeLibrary.instructionSets().get(0) : instructionSet;
-        if (layout.embedding != null) operands.put(layout.embedding, operands(layout.embedding));
-        for (Layout.Layer layer : layout.layers) for (Layout.Recurrent r : layer.directions()) operands.put(r, operands(r));
-        operands.put(layout.head, operands(layout.head));
+        putOperands(layout);
         touched = layout.embedding == null ? null : new int[layout.batch * layout.seqLen];
         // What the system would grant beyond its memory, or the container's, it would be killed for when the pages are touched.
         this.team = new Team(threads);
@@ -46,10 +44,35 @@ public final class NativeKernel extends Kernel {
             team.close();
             throw noMemory("memory", layout.bytes(), MACHINE, "spark.executor.memoryOverhead");
         }
+        guard(layout);
+    }
+
+    private void putOperands(Layout layout) {
+        operands.clear();
+        for (Layout.Embedding e : layout.embeddings()) operands.put(e, operands(e));
+        for (Layout.Recurrent r : layout.recurrents()) operands.put(r, operands(r));
+        operands.put(layout.head, operands(layout.head));
+    }
+
+    private void guard(Layout layout) {
         for (Matrix m : layout.matrices()) {
             guard(memory, before(m));
             guard(memory, after(m));
         }
+    }
+
+    @Override protected void relay(Layout resized) {
+        checkGuards();
+        if (touchedCount != ANY && layout.training && layout.embedding != null) {
+            zeroTouched(layout.embedding);
+            touchedCount = 0;
+        }
+        for (Matrix m : resized.matrices())
+            if (m.offset() > resized.endOfBlocks() && resized.isPadded(m)) zero(memory, m.offset(), m.floats());
+        guard(resized);
+        putOperands(resized);
+        int tokens = resized.batch * resized.seqLen;
+        if (touched != null && tokens > touched.length) touched = Arrays.copyOf(touched, tokens);
     }
 
     @Override public String description() {
@@ -61,7 +84,7 @@ public final class NativeKernel extends Kernel {
         writes(layout.block(block));
         for (Tensor t : layout.network.tensors()) {
             Matrix m = layout.at(block, t);
-            if (isRows(t)) writeRows(canonical, t.offset(), memory, m.offset(), m.rows(), m.cols());
+            if (Layout.isRows(t)) writeRows(canonical, t.offset(), memory, m.offset(), m.rows(), m.cols());
             else loadPanels(kernels, memory, canonical, panels(t, m));
         }
     }
@@ -70,7 +93,7 @@ public final class NativeKernel extends Kernel {
         checkVector(block, canonical);
         for (Tensor t : layout.network.tensors()) {
             Matrix m = layout.at(block, t);
-            if (isRows(t)) readRows(memory, m.offset(), m.rows(), m.cols(), canonical, t.offset());
+            if (Layout.isRows(t)) readRows(memory, m.offset(), m.rows(), m.cols(), canonical, t.offset());
             else storePanels(kernels, memory, canonical, panels(t, m));
         }
     }
@@ -111,13 +134,19 @@ public final class NativeKernel extends Kernel {
 
     @Override public void embeddingBackward(Layout.Embedding e, int[] ids) {
         checkInputs(e, ids, true);
-        if (touchedCount == ANY) zero(memory, e.dWeight().offset(), e.dWeight().floats());
-        else zeroRows(memory, e.dWeight().offset(), e.dWeight().stride(), place(touched, touchedCount), touchedCount);
+        boolean sparse = e == layout.embedding;
+        if (sparse && touchedCount != ANY) zeroTouched(e);
+        else zero(memory, e.dWeight().offset(), e.dWeight().floats());
         embeddingBackward(kernels, memory, operands.get(e), place(ids, ids.length));
+        if (!sparse) return;
         System.arraycopy(ids, 0, touched, 0, ids.length);
-        Arrays.sort(touched);
+        Arrays.sort(touched, 0, ids.length);
         touchedCount = 0;
-        for (int id : touched) if (touchedCount == 0 || id != touched[touchedCount - 1]) touched[touchedCount++] = id;
+        for (int i = 0; i < ids.length; i++) if (touchedCount == 0 || touched[i] != touched[touchedCount - 1]) touched[touchedCount++] = touched[i];
+    }
+
+    private void zeroTouched(Layout.Embedding e) {
+        zeroRows(memory, e.dWeight().offset(), e.dWeight().stride(), place(touched, touchedCount), touchedCount);
     }
 
     /** Copies the first {@code count} to where an operation reads them.
@@ -263,9 +292,16 @@ public final class NativeKernel extends Kernel {
 
     @Override protected void free() {
         team.close();
+        try {
+            checkGuards();
+        } finally {
+            release(memory);
+        }
+    }
+
+    private void checkGuards() {
         List<String> broken = layout.matrices().stream()
                 .filter(m -> !isGuarded(memory, before(m)) || !isGuarded(memory, after(m))).map(Matrix::name).toList();
-        release(memory);
         if (!broken.isEmpty())
             throw new IllegalStateException("a " + description() + " kernel wrote outside its matrices: the guard next to " + String.join(", ", broken)
                     + " is overwritten, so its results cannot be trusted. This is a bug in Rondo: report it with " + layout.network + ", batch "
@@ -285,15 +321,11 @@ public final class NativeKernel extends Kernel {
         return m.offset() + m.floats();
     }
 
-    private static boolean isRows(Tensor t) {
-        return t.name().equals("embedding.weight");
-    }
-
     /** Where a tensor begins in the canonical vector, its units (rows of one gate), columns, form (jni.cpp), panels and their
      *  place, and the place where the rows of one panel are gathered. */
     private long[] panels(Tensor t, Matrix m) {
-        boolean neighbours = t.name().startsWith("output.") || layout.network.cell().gates() == 1, peepholes = t.name().startsWith("peephole");
-        int units = neighbours ? t.shape().get(0) : layout.network.hidden(), cols = t.shape().size() == 2 ? t.shape().get(1) : 1;
+        boolean neighbours = t.name().startsWith("output.") || layout.network.cell().gates() == 1, peepholes = t.name().contains("peephole_l");
+        int units = neighbours ? t.shape().get(0) : layout.units(t), cols = t.shape().size() == 2 ? t.shape().get(1) : 1;
         return new long[] {t.offset(), units, cols, neighbours ? 0 : peepholes ? 2 : 1, m.rows() / cols, m.offset(), layout.scratch.offset()};
     }
 

@@ -10,13 +10,32 @@ import java.util.List;
  *
  *  @param vocab         tokens, ids [0, vocab); 0: the inputs are vectors of {@code embedding} features
  *  @param embedding     width of a token's vector, the input of layer 0
+ *  @param spelling      what layer 0 reads of a token besides, made of its characters; null: nothing
  *  @param hidden        units of every layer, in each direction
  *  @param layers        each reading h of the one below
  *  @param bidirectional two directions a layer, their h side by side
  *  @param tied          the softmax's weights are the embedding's (Press and Wolf 2017) */
-public record Network(int vocab, int embedding, Cell cell, int hidden, int layers, boolean bidirectional, Head head, boolean tied)
+public record Network(int vocab, int embedding, Spelling spelling, Cell cell, int hidden, int layers, boolean bidirectional, Head head, boolean tied)
         implements Serializable {
     private static final int MOST_LAYERS = 1000;
+    private static final List<String> DIRECTIONS = List.of("", "_reverse");
+
+    /** A vector of a token's characters: the last states of one more recurrent layer, of two directions, that reads them one by one
+     *  (Ling et al. 2015). It is computed once for every distinct token of a window.
+     *  @param characters ids [0, characters)
+     *  @param embedding  width of a character's vector
+     *  @param hidden     units of each direction, and so half the width of what is made */
+    public record Spelling(int characters, int embedding, int hidden) implements Serializable {
+        public Spelling {
+            positive("characters", characters);
+            positive("spelling's embedding", embedding);
+            positive("spelling's hidden", hidden);
+        }
+
+        public int width() {
+            return 2 * hidden;
+        }
+    }
 
     public Network {
         if (vocab < 0) throw new IllegalArgumentException("vocab is " + vocab + ", expected at least 1, or 0 for features");
@@ -24,7 +43,8 @@ public record Network(int vocab, int embedding, Cell cell, int hidden, int layer
         positive("hidden", hidden);
         positive("layers", layers);
         if (layers > MOST_LAYERS) throw new IllegalArgumentException("layers is " + layers + ", expected at most " + MOST_LAYERS);
-        double width = (bidirectional ? 2.0 : 1) * hidden;
+        if (spelling != null && vocab == 0) throw new IllegalArgumentException("spelling is given, but vocab is 0: features have no characters; expected tokens");
+        double width = (bidirectional ? 2.0 : 1) * hidden, input = embedding + (spelling == null ? 0.0 : spelling.width());
         if (tied && (vocab != head.outputs() || !head.softmax()))
             throw new IllegalArgumentException("tied needs a softmax over the vocabulary of " + vocab + ", but the head has " + head.outputs()
                     + (head.softmax() ? " classes" : " numbers") + "; set --tied false (spark.rondo.tied)");
@@ -32,11 +52,16 @@ public record Network(int vocab, int embedding, Cell cell, int hidden, int layer
             throw new IllegalArgumentException("tied needs embedding equal to " + (bidirectional ? "twice hidden" : "hidden") + ", but embedding is "
                     + embedding + " and hidden " + hidden + "; set --embedding " + (long) width + " (spark.rondo.embedding)");
         double floats = (double) vocab * embedding + head.outputs() * (width + 1)
-                + cell.gates() * width * (embedding + (layers - 1) * width + layers * (hidden + 1.0)) + 3 * width * layers;
+                + cell.gates() * width * (input + (layers - 1) * width + layers * (hidden + 1.0)) + 3 * width * layers;
         if (floats > Integer.MAX_VALUE / 2)
             throw new IllegalArgumentException("vocab " + vocab + ", embedding " + embedding + ", hidden " + hidden + ", layers " + layers + " and "
                     + head.outputs() + " outputs make " + (long) floats + " parameters, expected at most " + Integer.MAX_VALUE / 2
                     + ", which fit the flat vector; lower hidden, layers, embedding or maxVocabulary");
+    }
+
+    /** Without spelling. */
+    public Network(int vocab, int embedding, Cell cell, int hidden, int layers, boolean bidirectional, Head head, boolean tied) {
+        this(vocab, embedding, null, cell, hidden, layers, bidirectional, head, tied);
     }
 
     /** A language model of LSTM layers: at every step a softmax over what may come next. */
@@ -49,16 +74,22 @@ public record Network(int vocab, int embedding, Cell cell, int hidden, int layer
     public List<Tensor> tensors() {
         List<Tensor> table = new ArrayList<>();
         if (vocab > 0) add(table, "embedding.weight", vocab, embedding);
+        if (spelling != null) {
+            add(table, "spelling.embedding.weight", spelling.characters, spelling.embedding);
+            for (String direction : DIRECTIONS) addRecurrent(table, "spelling.", "_l0" + direction, spelling.embedding, spelling.hidden);
+        }
         for (int l = 0; l < layers; l++)
-            for (String direction : bidirectional ? List.of("", "_reverse") : List.of("")) {
-                add(table, "weight_ih_l" + l + direction, cell.gates() * hidden, inputSize(l));
-                add(table, "weight_hh_l" + l + direction, cell.gates() * hidden, hidden);
-                add(table, "bias_l" + l + direction, cell.gates() * hidden);
-                if (cell.peephole()) add(table, "peephole_l" + l + direction, 3 * hidden);
-            }
+            for (String direction : DIRECTIONS.subList(0, bidirectional ? 2 : 1)) addRecurrent(table, "", "_l" + l + direction, inputSize(l), hidden);
         if (!tied) add(table, "output.weight", head.outputs(), width());
         add(table, "output.bias", head.outputs());
         return List.copyOf(table);
+    }
+
+    private void addRecurrent(List<Tensor> table, String prefix, String suffix, int inputs, int hidden) {
+        add(table, prefix + "weight_ih" + suffix, cell.gates() * hidden, inputs);
+        add(table, prefix + "weight_hh" + suffix, cell.gates() * hidden, hidden);
+        add(table, prefix + "bias" + suffix, cell.gates() * hidden);
+        if (cell.peephole()) add(table, prefix + "peephole" + suffix, 3 * hidden);
     }
 
     /** @throws IllegalArgumentException if no tensor has this name */
@@ -78,9 +109,9 @@ public record Network(int vocab, int embedding, Cell cell, int hidden, int layer
         return (bidirectional ? 2 : 1) * hidden;
     }
 
-    /** Width of what layer {@code l} reads: the embedding, or what the layer below gives. */
+    /** Width of what layer {@code l} reads: the embedding, with the spelling beside it, or what the layer below gives. */
     public int inputSize(int l) {
-        return l == 0 ? embedding : width();
+        return l > 0 ? width() : embedding + (spelling == null ? 0 : spelling.width());
     }
 
     /** Floats of carried state a stream needs: h, and c if there is one, of every layer. Two directions carry none: the second
@@ -89,7 +120,7 @@ public record Network(int vocab, int embedding, Cell cell, int hidden, int layer
         return bidirectional ? 0 : (cell.hasMemory() ? 2 : 1) * layers * hidden;
     }
 
-    /** Multiplications and additions of the matrix products for one token, forward. */
+    /** Multiplications and additions of the matrix products for one token, forward, its spelling aside. */
     public double forwardFlops() {
         double forward = 2.0 * width() * head.outputs();
         for (int l = 0; l < layers; l++) forward += 2.0 * cell.gates() * width() * (inputSize(l) + hidden);

@@ -24,12 +24,13 @@ public final class Parameters {
         float[] w = new float[network.parameterCount()];
         Philox.Stream random = new Philox.Stream(seed, INITIAL_WEIGHTS);
         for (Tensor t : network.tensors()) {
-            boolean embedding = t.name().equals("embedding.weight"), head = t.name().startsWith("output.") || embedding;
-            float bound = (float) (head && range > 0 ? t.name().equals("output.bias") ? 0 : range : 1 / Math.sqrt(head ? network.width() : network.hidden()));
+            boolean embedding = t.name().endsWith("embedding.weight"), head = t.name().startsWith("output.") || embedding;
+            int H = t.name().startsWith("spelling.") ? network.spelling().hidden() : network.hidden();
+            float bound = (float) (head && range > 0 ? t.name().equals("output.bias") ? 0 : range : 1 / Math.sqrt(head ? network.width() : H));
             for (int i = t.offset(); i < t.end(); i++)
                 w[i] = embedding && !network.tied() && range == 0 ? random.normal() : bound * (2 * random.uniform() - 1);
-            if (t.name().startsWith("bias_") && network.cell().hasMemory())
-                for (int j = 0; j < network.hidden(); j++) w[t.offset() + network.hidden() + j] += (float) forgetBias;
+            if (t.name().contains("bias_l") && network.cell().hasMemory())
+                for (int j = 0; j < H; j++) w[t.offset() + H + j] += (float) forgetBias;
         }
         return w;
     }

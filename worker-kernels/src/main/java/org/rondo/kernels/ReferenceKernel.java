@@ -355,6 +355,10 @@ public final class ReferenceKernel extends Kernel {
         }
     }
 
+    @Override protected void relay(Layout resized) {
+        Arrays.fill(memory, (int) layout.endOfBlocks(), memory.length, 0);
+    }
+
     @Override protected void free() {
         memory = null;
     }
@@ -373,9 +377,9 @@ public final class ReferenceKernel extends Kernel {
         return at(m) + i / columns(tensor) * stride(tensor, m) + i % columns(tensor);
     }
 
-    /** The embedding's rows lie a stride apart, every other tensor is packed. */
+    /** An embedding's rows lie a stride apart, every other tensor is packed. */
     private static int stride(Tensor tensor, Matrix m) {
-        return tensor.name().equals("embedding.weight") ? m.stride() : columns(tensor);
+        return Layout.isRows(tensor) ? m.stride() : columns(tensor);
     }
 
     private static int columns(Tensor tensor) {

@@ -10,20 +10,27 @@ import org.rondo.kernels.Layout.Recurrent;
  *  directions and the head. */
 public final class UnrolledNetwork {
     private final Kernel kernel;
-    private final Layout layout;
     private final Network network;
     private final Dropout dropout;
+    private Layout layout;
     /** The states that are carried from window to window, before a window's first step and after its last, in the order of
      *  {@link #state()}. Two directions carry none. */
     private final List<Matrix> first = new ArrayList<>(), last = new ArrayList<>();
 
     /** Of activations on the way up, while training.
+     *  @param rate       of what layers above the first read, and the head
+     *  @param inputRate  of what the first layer reads
      *  @param perWindow one mask for all steps of a window (variational), or a new one at every step */
-    public record Dropout(double rate, boolean perWindow) implements Serializable {
+    public record Dropout(double rate, double inputRate, boolean perWindow) implements Serializable {
         public static final Dropout NONE = new Dropout(0, false);
 
         public Dropout {
             Kernel.checkRate(rate);
+            Kernel.checkRate(inputRate);
+        }
+
+        public Dropout(double rate, boolean perWindow) {
+            this(rate, 0, perWindow);
         }
     }
 
@@ -32,9 +39,15 @@ public final class UnrolledNetwork {
         if (dropout.rate() > 0 && !kernel.layout().dropout)
             throw new IllegalArgumentException("dropout rate is " + dropout.rate() + ", but the layout has no room for dropout; expected Layout.forTraining(..., true, ...)");
         this.kernel = kernel;
-        this.layout = kernel.layout();
-        this.network = layout.network;
+        this.network = kernel.layout().network;
         this.dropout = dropout;
+        unroll();
+    }
+
+    private void unroll() {
+        layout = kernel.layout();
+        first.clear();
+        last.clear();
         if (network.bidirectional()) return;
         for (Layer layer : layout.layers)
             for (Recurrent r : layer.directions())
@@ -42,6 +55,13 @@ public final class UnrolledNetwork {
                     first.add(r.before(state));
                     last.add(r.after(state));
                 }
+    }
+
+    /** Makes room for a window of another size, within the memory of the kernel. It starts from a state of zero. */
+    public void resize(Window.Size size) {
+        kernel.resize(size);
+        if (kernel.layout() != layout) unroll();
+        setState(new float[0]);
     }
 
     /** Forward over a window, from the state before its first step.
@@ -52,10 +72,11 @@ public final class UnrolledNetwork {
         kernel.checkPadding(window.targets(), window.lengths());
         if (layout.embedding == null) write("features", window.features(), layout.inputs);
         else kernel.embeddingForward(layout.embedding, window.ids());
+        if (layout.spelled != null) spell(window.words());
         Matrix below = layout.inputs;
         for (int l = 0; l < layout.layers.size(); l++) {
             Layer layer = layout.layers.get(l);
-            drop(below, layer.directions().get(0).x(), draw, l);
+            drop(below, layer.directions().get(0).x(), draw, l);       // inputs in place: only what is read of them is needed again
             for (Recurrent r : layer.directions()) kernel.recurrentForward(r, window.lengths());
             if (network.bidirectional()) join(layer);
             below = layer.out();
@@ -63,11 +84,34 @@ public final class UnrolledNetwork {
         return head(window, below, draw);
     }
 
+    /** Every token's word beside the token, as its characters make it. */
+    private void spell(Window.Words words) {
+        if (words == null) throw new IllegalArgumentException("words of a window are null, expected their characters: " + network + " reads them");
+        Layout.Spelled s = layout.spelled;
+        kernel.embeddingForward(s.characters(), words.characters());
+        for (Recurrent r : s.layer().directions()) kernel.recurrentForward(r, words.lengths());
+        lastStates(s.layer(), s.tokens().weight(), true);
+        kernel.embeddingForward(s.tokens(), words.of());
+        kernel.copyColumns(layout.embedding.out(), 0, layout.inputs, 0, network.embedding());
+        kernel.copyColumns(s.tokens().out(), 0, layout.inputs, network.embedding(), network.spelling().width());
+    }
+
+    /** Backward through {@link #spell}. */
+    private void unspell(Window.Words words) {
+        Layout.Spelled s = layout.spelled;
+        kernel.copyColumns(layout.dInputs, 0, layout.embedding.dOut(), 0, network.embedding());
+        kernel.copyColumns(layout.dInputs, network.embedding(), s.tokens().dOut(), 0, network.spelling().width());
+        kernel.embeddingBackward(s.tokens(), words.of());
+        lastStates(s.layer(), s.tokens().dWeight(), false);
+        for (Recurrent r : s.layer().directions()) kernel.recurrentBackward(r, words.lengths());
+        kernel.embeddingBackward(s.characters(), words.characters());
+    }
+
     private double head(Window window, Matrix below, Draw draw) {
         Layout.Dense head = layout.head;
         if (network.head().atEveryStep()) drop(below, head.x(), draw, network.layers());
         else {
-            lastStates(head.x(), true);
+            lastStates(top(), head.x(), true);
             if (drops(draw, network.layers())) kernel.dropout(head.x(), head.x(), dropout.rate(), draw, network.layers(), head.rows());
         }
         if (network.tied()) kernel.tie(layout.embedding, head);
@@ -89,13 +133,14 @@ public final class UnrolledNetwork {
         else kernel.squaredBackward(head, window.targets(), scale);
         kernel.denseBackward(head);
         undrop(head.dx(), draw, network.layers());
-        if (!network.head().atEveryStep()) lastStates(head.dx(), false);
+        if (!network.head().atEveryStep()) lastStates(top(), head.dx(), false);
         for (int l = network.layers() - 1; l >= 0; l--) {
             Layer layer = layout.layers.get(l);
             if (network.bidirectional() && (network.head().atEveryStep() || l < network.layers() - 1)) split(layer);
             for (Recurrent r : layer.directions()) kernel.recurrentBackward(r, window.lengths());
             undrop(layer.directions().get(0).dx(), draw, l);
         }
+        if (layout.spelled != null) unspell(window.words());
         if (layout.embedding != null) kernel.embeddingBackward(layout.embedding, window.ids());
         if (network.tied()) kernel.addTied(layout.embedding, head);
     }
@@ -135,9 +180,8 @@ public final class UnrolledNetwork {
         if (state == null || state.length != 0 && state.length != expected)
             throw new IllegalArgumentException("carried state has " + Kernel.length(state) + " floats, expected 0 or the " + expected + " that " + network + " with batch "
                     + layout.batch + " carries");
-        for (Layer layer : layout.layers)
-            for (Recurrent r : layer.directions())
-                for (Matrix m : states(r)) kernel.zero(r.before(m));
+        for (Recurrent r : layout.recurrents())
+            for (Matrix m : states(r)) kernel.zero(r.before(m));
         if (state.length == 0) return;
         for (Matrix m : first) {
             kernel.write(state, at, m);
@@ -169,13 +213,16 @@ public final class UnrolledNetwork {
         for (int d = 0; d < 2; d++) kernel.copyColumns(layer.dOut(), d * H, layer.directions().get(d).dh(), 0, H);
     }
 
-    /** The last layer's h after each sequence's last step (in a direction's own time), to or from {@code x}; the way back sets dh
-     *  of all other steps to zero. */
-    private void lastStates(Matrix x, boolean forward) {
-        int H = network.hidden(), batch = layout.batch, lastStep = (layout.seqLen - 1) * batch;
-        List<Recurrent> directions = layout.layers.get(network.layers() - 1).directions();
-        for (int d = 0; d < directions.size(); d++) {
-            Recurrent r = directions.get(d);
+    private Layer top() {
+        return layout.layers.get(network.layers() - 1);
+    }
+
+    /** A layer's h after each sequence's last step (in a direction's own time), to or from {@code x}; the way back sets dh of all other
+     *  steps to zero. */
+    private void lastStates(Layer layer, Matrix x, boolean forward) {
+        for (int d = 0; d < layer.directions().size(); d++) {
+            Recurrent r = layer.directions().get(d);
+            int H = r.H(), batch = r.batch(), lastStep = (r.seqLen() - 1) * batch;
             if (forward) kernel.copyColumns(r.after(r.h()), 0, x, d * H, H);
             else {
                 kernel.zero(r.dh());
@@ -185,20 +232,24 @@ public final class UnrolledNetwork {
     }
 
     private void drop(Matrix below, Matrix x, Draw draw, int l) {
-        if (drops(draw, l)) kernel.dropout(below, x, dropout.rate(), draw, l, period(x));
+        if (drops(draw, l)) kernel.dropout(below, x, rate(l), draw, l, period(x));
         else if (!x.equals(below)) kernel.copy(below, x);
     }
 
     private void undrop(Matrix dx, Draw draw, int l) {
-        if (drops(draw, l)) kernel.dropout(dx, dx, dropout.rate(), draw, l, period(dx));
+        if (dx != null && drops(draw, l)) kernel.dropout(dx, dx, rate(l), draw, l, period(dx));
     }
 
     private int period(Matrix x) {
         return dropout.perWindow() ? layout.batch : x.rows();
     }
 
-    /** Dropout stands between the layers: what the first one reads reaches it whole. */
     private boolean drops(Draw draw, int l) {
-        return draw != null && dropout.rate() > 0 && l > 0;
+        return draw != null && rate(l) > 0;
+    }
+
+    /** Of what layer {@code l} reads; features have no gradient, and so need none to be dropped. */
+    private double rate(int l) {
+        return l > 0 ? dropout.rate() : dropout.inputRate();
     }
 }

@@ -1,5 +1,7 @@
 package org.rondo.kernels;
 
+import java.io.Serializable;
+
 /** seqLen steps of batch sequences, time-major: element t*batch + b belongs to sequence b at step t. Of {@code ids} and
  *  {@code features} one is there, and of {@code targets} and {@code values}.
  *  @param ids      token ids, 0 where there is none
@@ -7,14 +9,35 @@ package org.rondo.kernels;
  *  @param targets  a class for every row of the head, {@link #NONE} where none counts; for values, 0 where they count
  *  @param values   a row of numbers for every row of the head
  *  @param lengths  steps of every sequence; null: all have seqLen
+ *  @param words    how the tokens are spelled; null where the network does not ask
  *  @param tokens   targets that count */
-public record Window(int[] ids, float[] features, int[] targets, float[] values, int[] lengths, int tokens) {
+public record Window(int[] ids, float[] features, int[] targets, float[] values, int[] lengths, Words words, int tokens) {
     /** Target that moves neither loss nor gradient; steps past a sequence's end have no other. */
     public static final int NONE = -1;
+
+    /** The distinct words of a window, by their characters.
+     *  @param of         which of the words every token is, as {@code ids}
+     *  @param characters ids of characters, time-major: element k*words + w is character k of word w
+     *  @param lengths    characters of every word */
+    public record Words(int[] of, int[] characters, int[] lengths) { }
+
+    /** What a window has room for.
+     *  @param words      distinct ones; 0 where there is no spelling
+     *  @param characters of the longest */
+    public record Size(int batch, int seqLen, int words, int characters) implements Serializable {
+        public Size(int batch, int seqLen) {
+            this(batch, seqLen, 0, 0);
+        }
+    }
 
     public Window {
         if ((ids == null) == (features == null))
             throw new IllegalArgumentException("ids and features of a window are " + (ids == null ? "both null" : "both there") + ", expected one of them");
+    }
+
+    /** Without spelling. */
+    public Window(int[] ids, float[] features, int[] targets, float[] values, int[] lengths, int tokens) {
+        this(ids, features, targets, values, lengths, null, tokens);
     }
 
     /** Token ids, and a class for every target. */
