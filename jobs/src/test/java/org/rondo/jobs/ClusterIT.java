@@ -223,27 +223,32 @@ class ClusterIT {
         }
     }
 
-    /** At any moment from its start on, inside a checkpoint's commit among others; on the cluster, or on this machine alone. */
+    /** Ten times at any moment from its start on, and in between while a checkpoint is written; on the cluster, or on this machine alone.
+     *  {@code -Drondo.kills.seed} tries other moments. */
     @Test void aDriverKilledAndStartedAgain() throws Exception {
-        SplittableRandom random = new SplittableRandom(10);
+        site.train("local[1]", "ten-epochs", "--epochs", "10").end(0);
+        long seed = Long.getLong("rondo.kills.seed", 10);
+        SplittableRandom random = new SplittableRandom(seed);
         Set<String> inCommit = new LinkedHashSet<>();
-        int kills = 0;
-        for (; kills < 10 || inCommit.size() < 3; kills++) {
-            assertTrue(kills < 20, "20 kills, and of them in a commit only " + inCommit);
-            Driver driver = site.train(kills % 3 == 2 ? "local[2]" : cluster.url(), "restarted");
-            if (kills % 2 == 0) {
+        int kills = 0, anyMoment = 0;
+        for (; anyMoment < 10 || inCommit.size() < 3; kills++) {
+            assertTrue(kills < 25, "25 kills, and of them in a commit only " + inCommit);
+            Driver driver = site.train(kills % 4 == 2 ? "local[2]" : cluster.url(), "restarted", "--epochs", "10");
+            if (kills % 3 == 0) {
                 Cluster.await("an unfinished checkpoint", 120, () -> site.unfinished("restarted").filter(there -> !inCommit.contains(there)).isPresent() || !driver.isAlive());
             } else {
                 boolean inRounds = random.nextBoolean();
                 if (inRounds) driver.awaitRound(0);
                 Thread.sleep(random.nextInt(inRounds ? 1500 : 6000));
+                anyMoment++;
             }
             assertTrue(driver.isAlive(), () -> "the driver ended before it was killed; the text is too short for this machine:\n" + driver.log());
             driver.kill();
             site.unfinished("restarted").ifPresent(inCommit::add);
         }
-        System.out.println(kills + " kills, in a commit: " + inCommit);
-        trained(site.train(cluster.url(), "restarted"), "restarted");
+        System.out.println(kills + " kills, at random moments of seed " + seed + " " + anyMoment + ", in a commit: " + inCommit);
+        site.train(cluster.url(), "restarted", "--epochs", "10").end(0);
+        assertEquals(site.model("ten-epochs"), site.model("restarted"));
     }
 
     @Test void hdfsLosesItsDatanodeInACheckpoint() throws Exception {
