@@ -22,6 +22,18 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<String> MODEL = text("model", null, "directory of a trained model");
     public static final Setting<String> TASK = choice("task", "language-model", "what is learnt", "language-model");
 
+    public static final Setting<String> FORMAT = text("format", "auto", "of labelled sequences: text, conll, conllu, json (an object a line), csv, tsv, parquet, table (of the catalog, by name), or another name that Spark's DataFrameReader.format takes; auto: by the files' names");
+    public static final Setting<String> BAD_LINES = choice("badLines", "fail", "what is done about a sequence with something wrong in it; fail: nothing is learnt, the first is named; skip: it is left out, they are counted and the first are named", "fail", "skip");
+    public static final Setting<String> COLUMNS_BY = choice("columnsBy", "blanks", "what is between the columns of conll: blanks and tabs, as many as there are, or one tab", "blanks", "tab");
+    public static final Setting<String> COMMENT = text("comment", "", "conll: lines that start with this are left out");
+    public static final Setting<Boolean> NO_HEADER = flag("noHeader", "csv and tsv: the first line is a record like the others, and columns are named by number, from 1, negative from the end");
+    public static final Setting<String> TOKENS_COLUMN = text("tokensColumn", "auto", "column of the tokens; conll: by number, auto is 1; conllu: by name, auto is form; elsewhere an array, or for csv and tsv with blanks between, auto is tokens");
+    public static final Setting<String> TEXT_COLUMN = text("textColumn", "text", "column of a text, to split into tokens at blanks; read where tokensColumn is neither set nor there");
+    public static final Setting<String> FEATURES_COLUMN = text("featuresColumn", "features", "column of the vectors of a numeric sequence, as many floats at every step; read where tokens and text are neither set nor there");
+    public static final Setting<String> LABELS_COLUMN = text("labelsColumn", "auto", "column of the labels of the tokens; conll: by number, auto is -1, the last; conllu: by name, auto is upos; elsewhere an array, or for csv and tsv with blanks between, auto is labels");
+    public static final Setting<String> LABEL_COLUMN = text("labelColumn", "label", "column of a sequence's label, a class or a number; text: number of the token that is it, from 1, negative from the end");
+    public static final Setting<String> VALUES_COLUMN = text("valuesColumn", "values", "column of the numbers of a sequence, where there are several");
+
     public static final Setting<String> UNIT = choice("unit", "character", "what a token is: a character, or a word between blanks (a line ends with <eos>)", "character", "word");
     public static final Setting<Integer> MIN_COUNT = integer("minCount", 1, 1, Integer.MAX_VALUE, "tokens seen less often become <unk>");
     public static final Setting<Integer> MAX_VOCABULARY = integer("maxVocabulary", 50_000, 2, 10_000_000, "at most this many tokens, the most frequent; the rest become <unk>");

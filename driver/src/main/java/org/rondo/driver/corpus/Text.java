@@ -10,20 +10,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.util.Comparator;
 import java.util.Iterator;
-import java.util.List;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileStatus;
-import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.io.LongWritable;
 import org.apache.hadoop.io.compress.CompressionCodecFactory;
 import org.apache.hadoop.mapreduce.InputSplit;
-import org.apache.hadoop.mapreduce.Job;
 import org.apache.hadoop.mapreduce.RecordReader;
 import org.apache.hadoop.mapreduce.TaskAttemptContext;
-import org.apache.hadoop.mapreduce.lib.input.FileInputFormat;
 import org.apache.hadoop.mapreduce.lib.input.FileSplit;
-import org.apache.hadoop.mapreduce.lib.input.InvalidInputException;
 import org.apache.hadoop.mapreduce.lib.input.LineRecordReader;
 import org.apache.hadoop.mapreduce.lib.input.TextInputFormat;
 import org.apache.hadoop.security.AccessControlException;
@@ -32,14 +26,13 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.util.CollectionAccumulator;
 import org.rondo.driver.BadInput;
-import org.rondo.driver.Storage;
 import scala.Tuple2;
 
 /** Text on any Hadoop file system: by definition its lines, each ended by '\n', in the order (path, offset). Lines are read
  *  as Hadoop reads them: they end with \n, \r or \r\n, a byte order mark is dropped, compression goes by the file's name. */
 public final class Text {
     private final JavaSparkContext sc;
-    private final String path;
+    private final Input input;
     private final JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text> splits;
     private final CollectionAccumulator<Defect> defects;
 
@@ -49,41 +42,23 @@ public final class Text {
         Iterator<T> read(String file, long start, Iterator<String> lines);
     }
 
-    private Text(JavaSparkContext sc, String path, JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text> splits) {
+    private Text(Input input, JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text> splits, JavaSparkContext sc) {
         this.sc = sc;
-        this.path = path;
+        this.input = input;
         this.splits = splits;
-        this.defects = sc.sc().collectionAccumulator("defects of " + path);
+        this.defects = sc.sc().collectionAccumulator("defects of " + path());
     }
 
-    /** @param path a file, a folder (with all that is below it) or a glob; an existing file wins over a glob. Names that start
-     *              with _ or . are left out, as Hadoop does
+    /** @param path as {@link Input} says
      *  @throws BadInput if there is no such path, or no file with text in it */
     public static Text open(JavaSparkContext sc, String path) {
-        for (String silent : List.of("spark.files.ignoreCorruptFiles", "spark.files.ignoreMissingFiles"))
-            if (sc.getConf().getBoolean(silent, false)) throw new BadInput(silent + " is true: a file that cannot be read would be left out "
-                    + "without a word, and the model would be of other data than its provenance says; set it to false");
-        try {
-            Job job = Job.getInstance(sc.hadoopConfiguration());
-            Configuration conf = job.getConfiguration();
-            conf.unset("textinputformat.record.delimiter");                      // would change what a line is
-            conf.unset("mapreduce.input.linerecordreader.line.maxlength");       // would drop longer lines without a word
-            Path qualified = Storage.of(new Path(path), conf).makeQualified(new Path(path));
-            FileInputFormat.setInputPaths(job, glob(qualified, path, conf));
-            FileInputFormat.setInputDirRecursive(job, true);
-            var splits = (JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text>) sc.newAPIHadoopRDD(conf,
-                    Format.class, LongWritable.class, org.apache.hadoop.io.Text.class);
-            if (countSplits(splits) == 0)
-                throw new BadInput("no text in " + qualified + ", expected at least one file that is not empty and whose name does not start with _ or .");
-            return new Text(sc, qualified.toString(), splits);
-        } catch (IOException | IllegalArgumentException e) {
-            throw new BadInput("cannot read '" + path + "': " + e.getMessage() + "; check the path and the file system's configuration", e);
-        }
+        Input input = Input.of(sc, path);
+        return new Text(input, input.splits(Format.class, LongWritable.class, org.apache.hadoop.io.Text.class), sc);
     }
 
     /** Absolute, with its file system, as given to {@link #open}. */
     public String path() {
-        return path;
+        return input.path().toString();
     }
 
     JavaSparkContext context() {
@@ -92,7 +67,7 @@ public final class Text {
 
     /** What the jobs that follow are for, to people who look at Spark's pages. */
     void says(String what) {
-        sc.setJobGroup("reading", what + " " + path, true);
+        sc.setJobGroup("reading", what + " " + path(), true);
     }
 
     /** One record stream over all splits, in no order. A pass that has run calls {@link #check} before it uses a result. */
@@ -102,8 +77,7 @@ public final class Text {
             FileSplit part = (FileSplit) split;
             return reader.read(part.getPath().toString(), part.getStart(), new Lines(part.getPath().toString(), records, found));
         }, false);
-        int most = Math.max(64, 16 * sc.defaultParallelism());     // a hundred thousand small files are not as many tasks
-        return read.getNumPartitions() > most ? read.coalesce(most) : read;
+        return input.inFewTasks(read);
     }
 
     /** Defects travel as data: an exception in a task would be tried four times, and reach the driver as a string.
@@ -111,25 +85,6 @@ public final class Text {
     void check() {
         defects.value().stream().min(Comparator.comparing((Defect d) -> d.file).thenComparing(d -> d.offset))
                 .ifPresent(first -> { throw new BadInput(first.message); });
-    }
-
-    private static Path glob(Path path, String given, Configuration conf) throws IOException {
-        FileSystem fs = Storage.of(path, conf);
-        if (fs.exists(path)) return new Path(path.toString().replaceAll("[*?\\[\\]{}\\\\]", "\\\\$0"));     // a name, and no glob
-        FileStatus[] matches = fs.globStatus(path);
-        if (matches == null) throw new BadInput("there is no " + path + " (given as '" + given + "'), expected a file, a folder or a glob; check the path");
-        if (matches.length == 0) throw new BadInput("nothing matches " + path + " (given as '" + given + "'), expected at least one file; check the glob");
-        return path;
-    }
-
-    private static int countSplits(JavaNewHadoopRDD<?, ?> splits) throws IOException {
-        try {
-            return splits.getNumPartitions();
-        } catch (Exception e) {
-            if (e instanceof InvalidInputException) return 0;       // Spark's Scala throws it undeclared: only hidden names match
-            if (e instanceof IOException io) throw io;
-            throw e;
-        }
     }
 
     /** Hadoop's, but a file that may not be opened, or is gone, says so when its first line is read and not before: Spark opens a
@@ -163,6 +118,19 @@ public final class Text {
         }
     }
 
+    /** What is wrong with a file that cannot be read on, and that trying again does not mend; null where it may.
+     *  @param offset in its text of the last line read */
+    static String defect(String file, long offset, Exception failure) {
+        if (failure instanceof Unreadable) return "cannot read " + file + ": " + failure.getMessage() + "; check that it is there, and its permissions";
+        if (!(failure instanceof IOException) || !isCompressed(file)) return null;
+        return "cannot decompress " + file + " after byte " + offset + " of its text: " + failure.getMessage()
+                + "; the file is damaged, truncated or not what its name says: copy it again";
+    }
+
+    static boolean isCompressed(String file) {
+        return new CompressionCodecFactory(new Configuration(false)).getCodec(new Path(file)) != null;
+    }
+
     /** Something in a file that is not text. */
     private static final class Defect implements Serializable {
         private static final long serialVersionUID = 1;
@@ -189,7 +157,7 @@ public final class Text {
 
         Lines(String file, Iterator<Tuple2<LongWritable, org.apache.hadoop.io.Text>> records, CollectionAccumulator<Defect> defects) {
             this.file = file;
-            this.compressed = new CompressionCodecFactory(new Configuration(false)).getCodec(new Path(file)) != null;
+            this.compressed = isCompressed(file);
             this.records = records;
             this.defects = defects;
         }
@@ -199,11 +167,9 @@ public final class Text {
             try {
                 return records.hasNext();
             } catch (Exception e) {     // Spark's Scala throws IOException undeclared
-                if (e instanceof Unreadable) end("cannot read " + file + ": " + e.getMessage() + "; check that it is there, and its permissions");
-                if (ended) return false;
-                if (!compressed || !(e instanceof IOException)) throw e;
-                end("cannot decompress " + file + " after byte " + offset + " of its text: " + e.getMessage()
-                        + "; the file is damaged, truncated or not what its name says: copy it again");
+                String defect = defect(file, offset, e);
+                if (defect == null) throw e;
+                end(defect);
                 return false;
             }
         }

@@ -179,6 +179,16 @@ public final class Vocabulary implements Serializable {
         if (end) sink.token(EOS, line.codePointCount(counted, line.length()) + 1);
     }
 
+    /** What stands between blanks, as the unit {@code word} has it. */
+    static String[] words(String text) {
+        List<String> words = new ArrayList<>();
+        for (int word = skip(text, 0, true), after; word < text.length(); word = skip(text, after, true)) {
+            after = skip(text, word, false);
+            words.add(text.substring(word, after));
+        }
+        return words.toArray(String[]::new);
+    }
+
     private static final String[] ASCII = IntStream.range(0, 128).mapToObj(Character::toString).toArray(String[]::new);
 
     private static int skip(String line, int at, boolean blanks) {
