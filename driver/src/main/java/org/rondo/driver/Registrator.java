@@ -14,7 +14,8 @@ public final class Registrator implements KryoRegistrator {
             "org.rondo.driver.corpus.Tokens$Fragment", "org.rondo.driver.corpus.Span", "org.rondo.driver.corpus.TagScheme",
             "org.rondo.driver.corpus.TagScheme$Allowed", "org.rondo.driver.corpus.SeenTags", "org.rondo.driver.rounds.Start",
             "org.rondo.driver.scoring.Score", "org.rondo.driver.scoring.EntityScores", "org.rondo.driver.scoring.ClassScores",
-            "org.rondo.kernels.Shard", "org.rondo.kernels.Replica$Result");
+            "org.rondo.kernels.Streams", "org.rondo.kernels.Sequences", "org.rondo.kernels.Sequences$Sequence", "[Lorg.rondo.kernels.Sequences$Sequence;",
+            "org.rondo.kernels.Replica$Result");
 
     @Override public void registerClasses(Kryo kryo) {
         for (String name : CLASSES) {

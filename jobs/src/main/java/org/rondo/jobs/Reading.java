@@ -10,12 +10,13 @@ import org.rondo.driver.corpus.Tokens;
 import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.kernels.Philox;
 import org.rondo.kernels.Shard;
+import org.rondo.kernels.Streams;
 
 /** What the networks of a gradient flow read, all of it in this JVM: windows to train on, then windows to measure.
  *  @param source   for people
  *  @param training the first windows of the shard; those to measure follow
  *  @param unknown  share of the source's tokens that the vocabulary does not have */
-record Reading(String source, int vocab, Shard shard, int training, int measured, double unknown) {
+record Reading(String source, int vocab, Streams shard, int training, int measured, double unknown) {
     private static final int KEYS = 2, NOTHING = KEYS, QUESTION = KEYS + 1, RECALL_VOCAB = KEYS + 2;
     private static final int RECALL = 3;
     /** In every quarter of the shortest window there are an answer, a key and a question. */
@@ -40,7 +41,7 @@ record Reading(String source, int vocab, Shard shard, int training, int measured
         }
         int lastPart = steps - (3 * steps + 3) / 4;
         return new Reading("a key, one of two, and are asked for it " + (lastPart - 2) + " steps later (to guess costs " + Units.decimals(Math.log(KEYS), 3) + " nats)",
-                RECALL_VOCAB, new Shard(0, streams), training, measured, 0);
+                RECALL_VOCAB, new Streams(0, streams), training, measured, 0);
     }
 
     /** The beginning of a text, as much as is needed.
@@ -61,7 +62,7 @@ record Reading(String source, int vocab, Shard shard, int training, int measured
             int last = Math.min(measured, training == 0 ? windows : Math.max(1, windows / 10));
             JavaRDD<Shard> shards = tokens.slice(0, windows * window + 1).shards(1, batch);
             try {
-                return new Reading(text.path(), known.size(), shards.first(), windows - last, last, tokens.unknown());
+                return new Reading(text.path(), known.size(), (Streams) shards.first(), windows - last, last, tokens.unknown());
             } finally {
                 shards.unpersist();
             }

@@ -15,7 +15,8 @@ import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Parameters;
-import org.rondo.kernels.Shard;
+import org.rondo.kernels.Streams;
+import org.rondo.kernels.Streams;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
 
@@ -28,7 +29,7 @@ class FlowPageTest {
 
     private static GradientFlow flow(Cell cell, int layers) {
         Network network = new Network(3, 2, cell, 4, layers, false, new Head(true, true, 3), false);
-        Shard shard = new Shard(0, new int[][] {IntStream.range(0, STEPS + 1).map(i -> i % 3).toArray()});
+        Streams shard = new Streams(0, new int[][] {IntStream.range(0, STEPS + 1).map(i -> i % 3).toArray()});
         try (Kernel kernel = Kernel.open("reference", Layout.forTraining(network, 1, STEPS, false, 0))) {
             return GradientFlow.of(kernel, Parameters.initial(network, 1), new float[0], shard, 0, 1);
         }

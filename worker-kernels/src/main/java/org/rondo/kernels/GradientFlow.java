@@ -29,7 +29,7 @@ public final class GradientFlow {
      *  @param state   before the first window, as {@link UnrolledNetwork#state()} gives it, or empty for zeros; then it is carried
      *  @param first   number of the first of {@code windows} windows of the shard
      *  @throws IllegalArgumentException for another network, or if no sequence has a target at the end of a window */
-    public static GradientFlow of(Kernel kernel, float[] parameters, float[] state, Shard shard, int first, int windows) {
+    public static GradientFlow of(Kernel kernel, float[] parameters, float[] state, Streams shard, int first, int windows) {
         Layout layout = kernel.layout();
         check(layout.network);
         UnrolledNetwork network = new UnrolledNetwork(kernel, Dropout.NONE);

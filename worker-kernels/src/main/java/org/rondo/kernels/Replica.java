@@ -15,6 +15,7 @@ public final class Replica implements AutoCloseable {
     private final Kernel kernel;
     private final UnrolledNetwork network;
     private final Optimizer optimizer;
+    private final Window.Size opened;
 
     /** Consecutive windows of an epoch.
      *  @param epoch          from 0
@@ -77,6 +78,7 @@ public final class Replica implements AutoCloseable {
     public Replica(Kernel kernel, UnrolledNetwork.Dropout dropout, Optimizer optimizer) {
         this.kernel = kernel;
         this.optimizer = optimizer;
+        this.opened = kernel.layout().size;
         try {
             this.network = new UnrolledNetwork(kernel, dropout);
         } catch (IllegalArgumentException e) {
@@ -104,8 +106,6 @@ public final class Replica implements AutoCloseable {
     }
 
     private Result run(float[][] model, float[] state, Shard shard, Stretch stretch, boolean steps) {
-        if (shard.batch() != kernel.layout().batch)
-            throw new IllegalArgumentException("shard " + shard.number + " has " + shard.batch() + " streams, expected " + kernel.layout().batch + ", the replica's batch");
         for (int v = 0; v < model.length; v++) kernel.load(BLOCKS.get(v), model[v]);
         network.setState(stretch.first() == 0 ? new float[0] : state);
         double loss = 0, norm = 0;
@@ -113,9 +113,9 @@ public final class Replica implements AutoCloseable {
         int diverged = -1;
         for (int k = 0; k < stretch.windows() && diverged < 0; k++) {
             if (Thread.currentThread().isInterrupted()) throw new CancellationException("training was interrupted before window " + stretch.window(k));
-            Window window = shard.window(stretch.first() + k, kernel.layout().seqLen);
-            if (window.tokens() == 0) break;        // the shard has ended; a state that read on would read what is no text
             Draw draw = new Draw(stretch.seed(), shard.number, stretch.window(k));
+            Window window = shard.window(opened, stretch.epoch(), stretch.first() + k, draw);
+            if (window == null) break;
             double windowLoss = network.forward(window, draw);
             network.backward(window, draw);
             double windowNorm = steps ? optimizer.step(kernel, stretch.learningRate(), stretch.steps() + k + 1)

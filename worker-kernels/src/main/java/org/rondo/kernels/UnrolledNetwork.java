@@ -57,8 +57,8 @@ public final class UnrolledNetwork {
                 }
     }
 
-    /** Makes room for a window of another size, within the memory of the kernel. It starts from a state of zero. */
-    public void resize(Window.Size size) {
+    /** Makes room for a window of its own size, within the memory of the kernel. It starts from a state of zero. */
+    private void resize(Window.Size size) {
         kernel.resize(size);
         if (kernel.layout() != layout) unroll();
         setState(new float[0]);
@@ -69,6 +69,7 @@ public final class UnrolledNetwork {
      *  @return sum of the losses of the window's targets: nats, or squared errors
      *  @throws IllegalArgumentException if the window does not fit the network, or a target counts past its sequence's end */
     public double forward(Window window, Draw draw) {
+        if (window.size() != null) resize(window.size());
         kernel.checkPadding(window.targets(), window.lengths());
         if (layout.embedding == null) write("features", window.features(), layout.inputs);
         else kernel.embeddingForward(layout.embedding, window.ids());

@@ -9,9 +9,10 @@ import java.io.Serializable;
  *  @param targets  a class for every row of the head, {@link #NONE} where none counts; for values, 0 where they count
  *  @param values   a row of numbers for every row of the head
  *  @param lengths  steps of every sequence; null: all have seqLen
+ *  @param size     of a window that stands by itself, starting from a state of zero; null: as the kernel was opened, from the state it has
  *  @param words    how the tokens are spelled; null where the network does not ask
  *  @param tokens   targets that count */
-public record Window(int[] ids, float[] features, int[] targets, float[] values, int[] lengths, Words words, int tokens) {
+public record Window(Size size, int[] ids, float[] features, int[] targets, float[] values, int[] lengths, Words words, int tokens) {
     /** Target that moves neither loss nor gradient; steps past a sequence's end have no other. */
     public static final int NONE = -1;
 
@@ -35,9 +36,9 @@ public record Window(int[] ids, float[] features, int[] targets, float[] values,
             throw new IllegalArgumentException("ids and features of a window are " + (ids == null ? "both null" : "both there") + ", expected one of them");
     }
 
-    /** Without spelling. */
+    /** As the kernel was opened, and without spelling. */
     public Window(int[] ids, float[] features, int[] targets, float[] values, int[] lengths, int tokens) {
-        this(ids, features, targets, values, lengths, null, tokens);
+        this(null, ids, features, targets, values, lengths, null, tokens);
     }
 
     /** Token ids, and a class for every target. */

@@ -250,8 +250,8 @@ class FuzzTest extends Fuzz {
         for (int b = 0; b < streams.length; b++) Arrays.fill(streams[b] = new int[10 * l.seqLen], id);
         Replica.Stretch stretch = new Replica.Stretch(random.nextInt(3), 1, steps ? 1 + random.nextInt(3) : number(1, 2), 7, anyFloat(), 1);
         int stateSize = l.batch * l.network.stateSize();
-        if (steps) replica.train(model, floats(stateSize, stateSize + 1), new Shard(0, streams), stretch);
-        else replica.gradient(model[0], floats(stateSize, stateSize + 1), new Shard(0, streams), stretch);
+        if (steps) replica.train(model, floats(stateSize, stateSize + 1), new Streams(0, streams), stretch);
+        else replica.gradient(model[0], floats(stateSize, stateSize + 1), new Streams(0, streams), stretch);
     }
 
     /** Everything that is no operation on a kernel. */
@@ -260,7 +260,7 @@ class FuzzTest extends Fuzz {
             case 0 -> new Network(number(9, -1, Integer.MIN_VALUE, Integer.MAX_VALUE), size(), cell(), size(), number(3, 0, -1, 1001, Integer.MAX_VALUE),
                     random.nextBoolean(), new Head(true, random.nextBoolean(), size()), false);
             case 1 -> Layout.forTraining(new Network(5, 3, 4, 1), size(), size(), random.nextBoolean(), number(random.nextInt(3), -1, 3, Integer.MAX_VALUE));
-            case 2 -> new Shard(3, new int[number(2, 0)][random.nextInt(9)]).window(number(random.nextInt(9), -1, Integer.MIN_VALUE), size());
+            case 2 -> new Streams(3, new int[number(2, 0)][random.nextInt(9)]).window(number(random.nextInt(9), -1, Integer.MIN_VALUE), size());
             case 3 -> Philox.block(random.nextLong(), 1, 2, 3, 4, new int[number(4, 0, 3)]);
             case 4 -> new Matrix("m", orElse(16L * random.nextInt(9), -16L, 8L, Long.MIN_VALUE), number(random.nextInt(9), -1, Integer.MIN_VALUE),
                     number(1 + random.nextInt(16), 0, -1, 17, Integer.MAX_VALUE), number(16, 0, 15, 17, 48, -16));

@@ -162,7 +162,7 @@ class GradientFlowTest {
     @Test void theStateIsCarriedFromWindowToWindow() {
         Network network = network(Cell.LSTM, 3, 2);
         float[] parameters = Parameters.initial(network, 2);
-        Shard shard = new Shard(0, new int[][] {shard(1, 12).window(0, 12).ids(), shard(1, 13).window(0, 13).ids()});
+        Streams shard = new Streams(0, new int[][] {shard(1, 12).window(0, 12).ids(), shard(1, 13).window(0, 13).ids()});
         try (Kernel kernel = Kernel.open("reference", Layout.forTraining(network, 2, 6, false, 0))) {
             float[] zeros = {};
             GradientFlow both = GradientFlow.of(kernel, parameters, zeros, shard, 0, 2), first = GradientFlow.of(kernel, parameters, zeros, shard, 0, 1);
@@ -188,7 +188,7 @@ class GradientFlowTest {
 
     private static GradientFlow measure(Network network, float[] parameters, int windows, int[]... streams) {
         try (Kernel kernel = Kernel.open("reference", Layout.forTraining(network, streams.length, 6, false, 0))) {
-            return GradientFlow.of(kernel, parameters, new float[0], new Shard(0, streams), 0, windows);
+            return GradientFlow.of(kernel, parameters, new float[0], new Streams(0, streams), 0, windows);
         }
     }
 
@@ -198,9 +198,9 @@ class GradientFlowTest {
         }
     }
 
-    private static Shard shard(int batch, int seqLen) {
+    private static Streams shard(int batch, int seqLen) {
         SplittableRandom random = new SplittableRandom(8);
-        return new Shard(0, IntStream.range(0, batch).mapToObj(b -> random.ints(seqLen + 1, 0, VOCAB).toArray()).toArray(int[][]::new));
+        return new Streams(0, IntStream.range(0, batch).mapToObj(b -> random.ints(seqLen + 1, 0, VOCAB).toArray()).toArray(int[][]::new));
     }
 
     private static Network network(Cell cell, int hidden, int layers) {

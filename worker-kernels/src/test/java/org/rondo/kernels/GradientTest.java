@@ -153,7 +153,7 @@ class GradientTest {
         try (ReferenceKernel kernel = new ReferenceKernel(Layout.forTraining(network, 2, 2, false, 0))) {
             kernel.load(Block.PARAMETERS, Parameters.initial(network, 1));
             UnrolledNetwork unrolled = new UnrolledNetwork(kernel, Dropout.NONE);
-            Window padding = new Shard(0, new int[2][0]).window(0, 2);
+            Window padding = new Streams(0, new int[2][0]).window(0, 2);
             assertEquals(0, padding.tokens());
             assertEquals(0, unrolled.forward(padding, null));
             unrolled.backward(padding, null);

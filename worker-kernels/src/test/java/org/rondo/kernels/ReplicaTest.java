@@ -61,7 +61,7 @@ class ReplicaTest {
     void aRepeatingTextIsLearnt(String kernel) {
         int[] text = new int[91];
         for (int i = 0; i < text.length; i++) text[i] = i % 7;
-        Shard repeating = new Shard(0, new int[][] {text, text, text});
+        Shard repeating = new Streams(0, new int[][] {text, text, text});
         float[][] model = model();
         Result last = null;
         try (Replica replica = new Replica(Kernel.open(kernel, Layout.forTraining(NETWORK, BATCH, SEQ_LEN, false, 2)), UnrolledNetwork.Dropout.NONE, ADAM)) {
@@ -86,7 +86,7 @@ class ReplicaTest {
     /** Text of a window and a half, then of none, on replicas that have worked before. */
     @ParameterizedTest @MethodSource("kernels")
     void aShardThatHasEndedChangesNothing(String kernel) {
-        Shard brief = new Shard(4, new int[][] {{1, 2, 3, 4, 5, 6, 7, 8}, {1, 2, 3}, {}}), none = new Shard(4, new int[BATCH][0]);
+        Shard brief = new Streams(4, new int[][] {{1, 2, 3, 4, 5, 6, 7, 8}, {1, 2, 3}, {}}), none = new Streams(4, new int[BATCH][0]);
         try (Replica replica = replica(kernel)) {
             Result two = replica.train(model(), new float[0], brief, stretch(0, 2)), six = replica.train(model(), new float[0], brief, stretch(0, 6));
             assertEquals(9, six.tokens);
@@ -192,6 +192,6 @@ class ReplicaTest {
         SplittableRandom random = new SplittableRandom(number);
         int[][] streams = new int[BATCH][SEQ_LEN * WINDOWS + 1];
         for (int[] stream : streams) Arrays.setAll(stream, i -> random.nextInt(NETWORK.vocab()));
-        return new Shard(number, streams);
+        return new Streams(number, streams);
     }
 }

@@ -93,7 +93,6 @@ class SpellingTest extends Agreement {
             try (Kernel used = Kernel.open(choice, Layout.forTraining(network, largest, true, 2))) {
                 for (Window.Size size : sizes) {
                     Window window = window(network, size, size.hashCode());
-                    used.resize(size);
                     pass(used, window);
                     try (Kernel fresh = Kernel.open(choice, Layout.forTraining(network, size, true, 2))) {
                         pass(fresh, window);
@@ -120,7 +119,6 @@ class SpellingTest extends Agreement {
                 int length = together.lengths()[b];
                 if (length == 0) continue;
                 Window alone = alone(together, size, b);
-                unrolled.resize(new Window.Size(1, length, alone.words().lengths().length, size.characters()));
                 unrolled.forward(alone, null);
                 float[] own = new float[length * outputs], among = new float[own.length];
                 unrolled.probabilities(0, length, own);
@@ -147,7 +145,7 @@ class SpellingTest extends Agreement {
             String message = assertThrows(IllegalArgumentException.class, () -> unrolled.forward(new Window(new int[2], new int[2], 2), null)).getMessage();
             assertTrue(message.contains("words of a window are null"), message);
             assertThrows(IllegalArgumentException.class, () -> unrolled.forward(
-                    new Window(new int[2], null, new int[2], null, null, new Window.Words(new int[] {0, 1}, new int[1], new int[] {1}), 2), null), "there is no word 1");
+                    new Window(null, new int[2], null, new int[2], null, null, new Window.Words(new int[] {0, 1}, new int[1], new int[] {1}), 2), null), "there is no word 1");
         }
         assertThrows(IllegalArgumentException.class, () -> new Network(0, 3, new Spelling(3, 3, 3), Cell.LSTM, 2, 1, true, new Head(true, true, 2), false));
         assertThrows(IllegalArgumentException.class, () -> Layout.forScoring(network, 1, 2), "there is no room for words");
@@ -176,7 +174,7 @@ class SpellingTest extends Agreement {
         Window.Words words = new Window.Words(random.ints(n, 0, size.words()).toArray(),
                 random.ints(size.words() * size.characters(), 0, network.spelling().characters()).toArray(),
                 random.ints(size.words(), 0, size.characters() + 1).toArray());
-        return new Window(plain.ids(), null, plain.targets(), null, plain.lengths(), words, plain.tokens());
+        return new Window(size, plain.ids(), null, plain.targets(), null, plain.lengths(), words, plain.tokens());
     }
 
     /** Sequence b without padding, and with the words that it has. */
@@ -194,7 +192,7 @@ class SpellingTest extends Agreement {
         int[] characters = new int[own.size() * size.characters()];
         for (int k = 0; k < size.characters(); k++)
             for (int w = 0; w < own.size(); w++) characters[k * own.size() + w] = window.words().characters()[k * size.words() + own.get(w)];
-        return new Window(ids, null, targets, null, new int[] {length},
+        return new Window(new Window.Size(1, length, own.size(), size.characters()), ids, null, targets, null, new int[] {length},
                 new Window.Words(of, characters, own.stream().mapToInt(word -> window.words().lengths()[word]).toArray()), window.tokens());
     }
 }

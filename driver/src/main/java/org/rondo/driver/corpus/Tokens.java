@@ -18,6 +18,7 @@ import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.storage.StorageLevel;
 import org.rondo.driver.BadInput;
 import org.rondo.kernels.Shard;
+import org.rondo.kernels.Streams;
 import scala.Tuple2;
 
 /** A text as token ids, on Spark: pieces of about a million tokens, kept in memory or on disk. What is known on the driver is
@@ -177,7 +178,7 @@ public final class Tokens implements AutoCloseable {
             missing -= f.tokens.length;
         }
         if (missing != 0) throw new IllegalStateException("shard " + shard + " lacks " + missing + " tokens: the text has changed while it was used; start again");
-        return new Shard(shard, streams);
+        return new Streams(shard, streams);
     }
 
     /** Where the streams begin. */

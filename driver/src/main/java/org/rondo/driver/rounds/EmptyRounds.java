@@ -18,6 +18,7 @@ import org.apache.spark.storage.StorageLevel;
 import org.rondo.driver.BadInput;
 import org.rondo.kernels.Replica.Result;
 import org.rondo.kernels.Shard;
+import org.rondo.kernels.Streams;
 
 /** What rounds cost without compute: replicas whose work is to give back the model they were given, but for one element that
  *  tells them apart. Beside each round an empty job is timed, which is what any round must cost on Spark. */
@@ -42,7 +43,7 @@ public final class EmptyRounds implements AutoCloseable {
         this.model = new float[parameters];
         this.parameters = parameters;
         this.replicas = replicas;
-        List<Shard> empty = IntStream.range(0, replicas).mapToObj(s -> new Shard(s, new int[0][])).toList();
+        List<Shard> empty = IntStream.range(0, replicas).<Shard>mapToObj(s -> new Streams(s, new int[0][])).toList();
         this.shards = sc.parallelize(empty, replicas).persist(StorageLevel.MEMORY_AND_DISK());
         this.tasks = sc.parallelize(IntStream.range(0, slots).boxed().toList(), slots);
         this.exchange = new Exchange(sc, shards, new Start(new float[1][parameters], new float[replicas][0]), 0);

@@ -12,6 +12,7 @@ import org.rondo.kernels.Parameters;
 import org.rondo.kernels.Replica;
 import org.rondo.kernels.Replica.Stretch;
 import org.rondo.kernels.Shard;
+import org.rondo.kernels.Streams;
 import org.rondo.kernels.bench.Steps;
 
 /** How long a replica takes for a window, on one core of this machine.
@@ -64,7 +65,7 @@ public record WindowTime(double seconds, String kernel) {
     private static Shard shard(Plan plan, int windows) {
         Random random = new Random(0);
         int length = windows * plan.seqLen() + 1;
-        return new Shard(0, Stream.generate(() -> random.ints(length, 0, plan.network().vocab()).toArray()).limit(plan.batch()).toArray(int[][]::new));
+        return new Streams(0, Stream.generate(() -> random.ints(length, 0, plan.network().vocab()).toArray()).limit(plan.batch()).toArray(int[][]::new));
     }
 
     private static double seconds(Plan plan, Replica replica, float[][] model, Shard shard, int windows) {

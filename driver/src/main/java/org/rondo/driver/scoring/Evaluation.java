@@ -62,7 +62,7 @@ public record Evaluation(long tokens, double nats, long characters, double unkno
             String kernel = settings.get(Setting.KERNEL);
             double nats = 0;
             Set<String> kernels = new TreeSet<>();
-            for (Tuple2<Double, String> scored : shards.map(shard -> score(network, parameters.value(), shard, seqLen, kernel)).collect()) {
+            for (Tuple2<Double, String> scored : shards.map(shard -> score(network, parameters.value(), shard, batch, seqLen, kernel)).collect()) {
                 nats += scored._1;                               // collected in shard order: the same sum on any cluster
                 kernels.add(scored._2);
             }
@@ -75,14 +75,14 @@ public record Evaluation(long tokens, double nats, long characters, double unkno
     }
 
     /** Sum of -log p over a shard's targets, and the kernel that computed it. */
-    private static Tuple2<Double, String> score(Network network, float[] parameters, Shard shard, int seqLen, String choice) {
+    private static Tuple2<Double, String> score(Network network, float[] parameters, Shard shard, int batch, int seqLen, String choice) {
         double nats = 0;
-        try (Kernel kernel = Kernel.open(choice, Layout.forScoring(network, shard.batch(), seqLen), TaskContext.get().cpus())) {
+        try (Kernel kernel = Kernel.open(choice, Layout.forScoring(network, batch, seqLen), TaskContext.get().cpus())) {
             UnrolledNetwork unrolled = new UnrolledNetwork(kernel, UnrolledNetwork.Dropout.NONE);
             kernel.load(Block.PARAMETERS, parameters);
             for (int w = 0; ; w++) {
-                Window window = shard.window(w, seqLen);
-                if (window.tokens() == 0) return new Tuple2<>(nats, kernel.description());
+                Window window = shard.window(kernel.layout().size, 0, w, null);
+                if (window == null) return new Tuple2<>(nats, kernel.description());
                 nats += unrolled.forward(window, null);
                 unrolled.carry();
             }

@@ -131,7 +131,7 @@ class HdfsTest {
     }
 
     private static int[] first(Tokens tokens) {
-        var window = tokens.shards(1, 1).first().window(0, (int) tokens.count() - 1);
+        var window = ((org.rondo.kernels.Streams) tokens.shards(1, 1).first()).window(0, (int) tokens.count() - 1);
         int[] ids = java.util.Arrays.copyOf(window.ids(), window.ids().length + 1);
         ids[ids.length - 1] = window.targets()[ids.length - 2];
         return ids;

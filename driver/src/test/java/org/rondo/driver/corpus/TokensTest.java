@@ -31,6 +31,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Settings;
 import org.rondo.kernels.Shard;
+import org.rondo.kernels.Streams;
 import org.rondo.kernels.Window;
 
 class TokensTest {
@@ -113,7 +114,7 @@ class TokensTest {
             try (Tokens tokens = Tokens.encode(text, vocabulary)) {
                 JavaRDD<Shard> shards = tokens.slice(5, tokens.count() - 11).shards(3, 4);
                 shards.count();             // persisted: read once from memory
-                return shards.collect().stream().map(TokensTest::streams).toList();
+                return shards.collect().stream().map(shard -> streams((Streams) shard)).toList();
             }
         });
     }
@@ -150,7 +151,7 @@ class TokensTest {
         BigInteger targets = BigInteger.valueOf(Math.max(0, corpus.length - 1)), streams = BigInteger.valueOf((long) shards * batch);
         for (int s = 0; s < shards; s++) {
             assertEquals(1, partitions.get(s).size(), where);
-            Shard shard = partitions.get(s).get(0);
+            Streams shard = (Streams) partitions.get(s).get(0);
             assertEquals(s, shard.number, where);
             assertEquals(batch, shard.batch(), where);
             int[][] came = streams(shard);
@@ -222,12 +223,12 @@ class TokensTest {
             Text text = Text.open(sc, write("close.txt", lines(3, 50)).toString());
             Tokens tokens = Tokens.encode(text, Vocabulary.count(text, Settings.of(Map.of())));
             JavaRDD<Shard> shards = tokens.slice(0, 100).shards(2, 2);
-            List<int[][]> before = shards.collect().stream().map(TokensTest::streams).toList();
+            List<int[][]> before = shards.collect().stream().map(shard -> streams((Streams) shard)).toList();
             assertEquals(List.of("shards", "tokens"), persisted(sc));
             tokens.slice(0, 10).close();
             assertEquals(List.of("shards"), persisted(sc));
             shards.unpersist(true);
-            List<int[][]> again = tokens.slice(0, 100).shards(2, 2).collect().stream().map(TokensTest::streams).toList();
+            List<int[][]> again = tokens.slice(0, 100).shards(2, 2).collect().stream().map(shard -> streams((Streams) shard)).toList();
             for (int s = 0; s < 2; s++) assertArrayEquals(before.get(s), again.get(s));
             return null;
         });
@@ -265,7 +266,7 @@ class TokensTest {
     }
 
     /** The streams of a shard as its windows show them; one without targets is empty. */
-    private static int[][] streams(Shard shard) {
+    private static int[][] streams(Streams shard) {
         int longest = (int) shard.targets() + 1, batch = shard.batch();
         if (longest > 10_000) longest = longest / batch + 2;
         Window window = shard.window(0, longest);

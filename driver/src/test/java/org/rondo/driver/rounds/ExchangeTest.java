@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.rondo.driver.BadInput;
 import org.rondo.kernels.Replica.Result;
 import org.rondo.kernels.Shard;
+import org.rondo.kernels.Streams;
 
 /** Every exchange gives the bits of {@link Averaging} over the replicas' vectors, computed here without Spark. */
 class ExchangeTest {
@@ -125,7 +126,7 @@ class ExchangeTest {
             Averaging averaging = new Averaging(shards);
             float[][] before = expected, states = new float[shards][];
             for (int s = 0; s < shards; s++) {
-                Result result = WORK.run(before, carried[s], new Shard(s, new int[0][]));
+                Result result = WORK.run(before, carried[s], new Streams(s, new int[0][]));
                 averaging.add(result);
                 states[s] = result.state;
             }
@@ -141,7 +142,7 @@ class ExchangeTest {
     }
 
     private static JavaRDD<Shard> shards(JavaSparkContext sc, int shards) {
-        List<Shard> empty = IntStream.range(0, shards).mapToObj(s -> new Shard(s, new int[0][])).toList();
+        List<Shard> empty = IntStream.range(0, shards).<Shard>mapToObj(s -> new Streams(s, new int[0][])).toList();
         return sc.parallelize(empty, shards);
     }
 

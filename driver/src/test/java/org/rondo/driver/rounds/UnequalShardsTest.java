@@ -26,6 +26,7 @@ import org.rondo.kernels.Replica;
 import org.rondo.kernels.Replica.Result;
 import org.rondo.kernels.Replica.Stretch;
 import org.rondo.kernels.Shard;
+import org.rondo.kernels.Streams;
 import org.rondo.kernels.Tensor;
 
 /** Shards without a token, and one ten times as long as another. A corpus is never cut so, but for one token a stream; rounds do not
@@ -46,7 +47,7 @@ class UnequalShardsTest {
             for (int[] lengths : LENGTHS) {
                 Settings settings = settings(lengths.length, averaging).with(Setting.OPTIMIZER, optimizer).with(Setting.MOMENTUM, momentum)
                         .with(Setting.OUTER_OPTIMIZER, outer).with(Setting.INNER_STATE, innerState);
-                Shard[] shards = shards(0, lengths);
+                Streams[] shards = shards(0, lengths);
                 agrees(sc, settings, shards, TrainingState.initial(plan(settings, shards), settings, LearningRate.start(settings, false)), Arrays.toString(lengths));
             }
         }
@@ -55,7 +56,7 @@ class UnequalShardsTest {
     /** A model whose state the text keeps at zero, and token 0, which the text has not, doubles: 2^200 is no float. */
     @ParameterizedTest @ValueSource(strings = {"gradients", "parameters"})
     void noTokenIsReadAfterTheText(String averaging) {
-        Shard[] shards = shards(1, -1, 2 * SEQ_LEN, SEQ_LEN * 52);
+        Streams[] shards = shards(1, -1, 2 * SEQ_LEN, SEQ_LEN * 52);
         Settings settings = settings(shards.length, averaging).with(Setting.CELL, "relu").with(Setting.LAYERS, 1).with(Setting.DROPOUT, "0").with(Setting.OPTIMIZER, "sgd")
                 .with(Setting.LEARNING_RATE, "1e-9").with(Setting.EPOCHS, 1);
         Plan plan = plan(settings, shards);
@@ -75,7 +76,7 @@ class UnequalShardsTest {
     }
 
     /** Bit for bit after every round. In a second epoch all shards start again, with the moments of the first. */
-    private static void agrees(JavaSparkContext sc, Settings settings, Shard[] shards, TrainingState state, String where) {
+    private static void agrees(JavaSparkContext sc, Settings settings, Streams[] shards, TrainingState state, String where) {
         Plan plan = plan(settings, shards);
         ByHand truth = new ByHand(plan, settings, shards, state);
         long[] tokens = new long[plan.epochs()];
@@ -98,20 +99,20 @@ class UnequalShardsTest {
                 }
             }
         }
-        long all = Arrays.stream(shards).mapToLong(Shard::targets).sum();
+        long all = Arrays.stream(shards).mapToLong(Streams::targets).sum();
         assertArrayEquals(LongStream.range(0, plan.epochs()).map(epoch -> all).toArray(), tokens, where + ": every target once an epoch");
     }
 
     private static final class ByHand {
         final Plan plan;
         final Settings settings;
-        final Shard[] shards;
+        final Streams[] shards;
         float[][] model, carried;
         int window;
         double loss;
         long tokens;
 
-        ByHand(Plan plan, Settings settings, Shard[] shards, TrainingState start) {
+        ByHand(Plan plan, Settings settings, Streams[] shards, TrainingState start) {
             this.plan = plan;
             this.settings = settings;
             this.shards = shards;
@@ -130,7 +131,7 @@ class UnequalShardsTest {
             Averaging averaging = new Averaging(shards.length);
             loss = tokens = 0;
             for (int s = 0; s < shards.length; s++) {
-                Shard shard = shards[s];
+                Streams shard = shards[s];
                 int some = (int) IntStream.range(window, window + windows).filter(w -> shard.window(w, SEQ_LEN).tokens() > 0).count();
                 if (some == 0) {
                     float[][] none = new float[replicas][model[0].length];
@@ -168,8 +169,8 @@ class UnequalShardsTest {
     }
 
     /** That of a corpus in which all shards are as long as the longest here. */
-    private static Plan plan(Settings settings, Shard[] shards) {
-        long longest = Arrays.stream(shards).mapToLong(Shard::targets).max().orElseThrow();
+    private static Plan plan(Settings settings, Streams[] shards) {
+        long longest = Arrays.stream(shards).mapToLong(Streams::targets).max().orElseThrow();
         Plan plan = Plan.of(settings, VOCAB, shards.length * longest + 1);
         assertTrue(Arrays.stream(shards).anyMatch(shard -> shard.window(plan.windowsPerEpoch() - 1, SEQ_LEN).tokens() > 0));
         assertTrue(Arrays.stream(shards).allMatch(shard -> shard.window(plan.windowsPerEpoch(), SEQ_LEN).tokens() == 0));
@@ -182,16 +183,16 @@ class UnequalShardsTest {
     }
 
     /** @param first token id that there is */
-    private static Shard[] shards(int first, int... lengths) {
+    private static Streams[] shards(int first, int... lengths) {
         return IntStream.range(0, lengths.length).mapToObj(s -> {
             SplittableRandom random = new SplittableRandom(s);
             int[][] streams = new int[BATCH][lengths[s] + 1];
             for (int[] stream : streams) Arrays.setAll(stream, i -> random.nextInt(first, VOCAB));
-            return new Shard(s, streams);
-        }).toArray(Shard[]::new);
+            return new Streams(s, streams);
+        }).toArray(Streams[]::new);
     }
 
-    private static JavaRDD<Shard> rdd(JavaSparkContext sc, Shard[] shards) {
-        return sc.parallelize(List.of(shards), shards.length).persist(StorageLevel.MEMORY_AND_DISK());
+    private static JavaRDD<Shard> rdd(JavaSparkContext sc, Streams[] shards) {
+        return sc.parallelize(List.<Shard>of(shards), shards.length).persist(StorageLevel.MEMORY_AND_DISK());
     }
 }
