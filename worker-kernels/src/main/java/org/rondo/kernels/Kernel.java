@@ -181,13 +181,13 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
     /** @param trains whether the operation needs gradients */
     void check(Layout.Embedding e, boolean trains) {
         boolean own = false;
-        for (Layout.Embedding mine : layout.embeddings()) own |= e == mine;
+        for (Layout.Embedding mine : layout.embeddings) own |= e == mine;
         checkOwn("embedding", e, own, trains);
     }
 
     void check(Layout.Recurrent r, int[] lengths, boolean trains) {
         boolean own = false;
-        for (Layout.Recurrent mine : layout.recurrents()) own |= r == mine;
+        for (Layout.Recurrent mine : layout.recurrents) own |= r == mine;
         checkOwn("recurrent layer", r, own, trains);
         if (lengths != null) checkIds("lengths", lengths, r.batch(), 1, 0, r.seqLen() + 1);
     }

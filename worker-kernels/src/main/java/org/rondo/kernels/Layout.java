@@ -93,6 +93,9 @@ public final class Layout {
     public final Matrix inputs, dInputs;
     public final List<Layer> layers;
     public final Dense head;
+    /** Directions of all layers, that of spelling among them, and all embeddings. */
+    final List<Recurrent> recurrents;
+    final List<Embedding> embeddings;
     /** A window's token ids, targets or lengths, on their way into an operation of the native kernel. */
     final Matrix ids;
     /** Nothing in it outlives an operation. */
@@ -168,6 +171,8 @@ public final class Layout {
             dBelow = layer.dOut();
         }
         head = head(below, dBelow, dropout);
+        recurrents = Stream.concat(Stream.ofNullable(spelled).map(Spelled::layer), layers.stream()).flatMap(layer -> layer.directions().stream()).toList();
+        embeddings = Stream.concat(Stream.ofNullable(embedding), Stream.ofNullable(spelled).flatMap(s -> Stream.of(s.characters(), s.tokens()))).toList();
     }
 
     private Layer layer(int l, Matrix x, Matrix dx) {
@@ -222,15 +227,6 @@ public final class Layout {
                 own ? claim("x of head", rows, width) : below, claim("z", (long) rows * outputPanels(), PANEL), claim("loss", 1, rows),
                 kind.softmax() ? null : claim("y", rows, outputs),
                 !training ? null : kind.atEveryStep() ? dBelow : claim("dx of head", rows, width), claim("sums", rows, 2 * VECTOR), scratch);
-    }
-
-    /** All recurrent layers, each direction of its own. */
-    List<Recurrent> recurrents() {
-        return Stream.concat(spelled == null ? Stream.of() : Stream.of(spelled.layer()), layers.stream()).flatMap(layer -> layer.directions().stream()).toList();
-    }
-
-    List<Embedding> embeddings() {
-        return Stream.concat(Stream.ofNullable(embedding), spelled == null ? Stream.of() : Stream.of(spelled.characters(), spelled.tokens())).toList();
     }
 
     /** Where the blocks end, and what depends on the window's size begins. */

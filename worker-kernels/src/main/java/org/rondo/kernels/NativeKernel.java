@@ -49,8 +49,8 @@ public final class NativeKernel extends Kernel {
 
     private void putOperands(Layout layout) {
         operands.clear();
-        for (Layout.Embedding e : layout.embeddings()) operands.put(e, operands(e));
-        for (Layout.Recurrent r : layout.recurrents()) operands.put(r, operands(r));
+        for (Layout.Embedding e : layout.embeddings) operands.put(e, operands(e));
+        for (Layout.Recurrent r : layout.recurrents) operands.put(r, operands(r));
         operands.put(layout.head, operands(layout.head));
     }
 

@@ -181,7 +181,7 @@ public final class UnrolledNetwork {
         if (state == null || state.length != 0 && state.length != expected)
             throw new IllegalArgumentException("carried state has " + Kernel.length(state) + " floats, expected 0 or the " + expected + " that " + network + " with batch "
                     + layout.batch + " carries");
-        for (Recurrent r : layout.recurrents())
+        for (Recurrent r : layout.recurrents)
             for (Matrix m : states(r)) kernel.zero(r.before(m));
         if (state.length == 0) return;
         for (Matrix m : first) {
