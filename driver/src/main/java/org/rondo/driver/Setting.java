@@ -22,7 +22,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<String> MODEL = text("model", null, "directory of a trained model");
     public static final Setting<String> TASK = choice("task", "language-model", "what is learnt", "language-model");
 
-    public static final Setting<String> FORMAT = text("format", "auto", "of labelled sequences: text, conll, conllu, json (an object a line), csv, tsv, parquet, table (of the catalog, by name), or another name that Spark's DataFrameReader.format takes; auto: by the files' names");
+    public static final Setting<String> FORMAT = text("format", "auto", "of labelled sequences (no job reads them yet: this and the keys down to valuesColumn have no effect): text, conll, conllu, json (an object a line), csv, tsv, parquet, table (of the catalog, by name), or another name that Spark's DataFrameReader.format takes; auto: by the files' names");
     public static final Setting<String> BAD_LINES = choice("badLines", "fail", "what is done about a sequence with something wrong in it; fail: nothing is learnt, the first is named; skip: it is left out, they are counted and the first are named", "fail", "skip");
     public static final Setting<String> COLUMNS_BY = choice("columnsBy", "blanks", "what is between the columns of conll: blanks and tabs, as many as there are, or one tab", "blanks", "tab");
     public static final Setting<String> COMMENT = text("comment", "", "conll: lines that start with this are left out");
