@@ -64,7 +64,7 @@ final class BenchScale implements Bench.Work {
         RoundTime time = time(Design.MEANS, executors, floats, gigabits);
         Pace pace = new Pace(time.seconds(), window);
         return String.format(Locale.ROOT, "%d\t%d\t%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.4f\t%d\t%.3f\t%.3f\t%.3f\t%.3f", executors, floats, Units.significant(gigabits),
-                time.launching(), time.asking(), time.own(), time.moving(), time.seconds(), window, pace.windowsPerRound(Integer.MAX_VALUE), pace.share(windowsPerRound),
+                time.launching(), time.asking(), time.own(), time.moving(), time.seconds(), window, pace.fewestWindows(), pace.share(windowsPerRound),
                 time(Design.PLACED, executors, floats, gigabits).seconds(), time(Design.SLICES, executors, floats, gigabits).seconds(),
                 time(Design.TREE, executors, floats, gigabits).seconds());
     }

@@ -132,6 +132,7 @@ class BinRondoIT {
         assertEquals(0, bench.code(), bench.err());
         assertEquals(List.of("rondo: the master yarn is given, but has no effect with bench, which starts no Spark"), bench.err().lines().toList());
         assertEquals("", rondo(dryRun("/s"), "bench", "kernels").err());
+        assertEquals("", rondo(dryRun("/s"), "bench", "rounds", "--master", "spark://m:7077").err());
     }
 
     @Test void whatIsMissingIsSaid() throws Exception {

@@ -19,6 +19,8 @@ import scala.jdk.javaapi.CollectionConverters;
  *  @param local   whether the executor is the driver, which has no such limit */
 record ExecutorMemory(long perTask, int tasks, long needed, long given, boolean set, boolean ends, boolean local) {
     private static final long MIB = 1 << 20;
+    /** Of what is reckoned for a JVM, what small ones do without: they take 256 MiB beside heap and kernels, not 384. */
+    private static final long SPARE = 128 * MIB;
     private static final String OVERHEAD = "spark.executor.memoryOverhead";
 
     /** Of the executors that there are. */
@@ -42,10 +44,11 @@ record ExecutorMemory(long perTask, int tasks, long needed, long given, boolean 
     void check(Consumer<String> log) {
         String takes = "a task takes " + mebibytes(perTask) + " MiB outside the heap, an executor of " + tasks + (tasks == 1 ? " task " : " tasks at a time ")
                 + mebibytes(needed) + " MiB with what the JVM takes";
-        if (needed > given && (ends || set))
+        boolean tooLittle = needed - SPARE > given;
+        if (tooLittle && (ends || set))
             throw new BadInput("memory: " + takes + ", but " + OVERHEAD + " is " + given / MIB + " MiB" + (set ? "" : " (Spark's default)") + "; set --conf " + OVERHEAD + "="
                     + mebibytes(needed) + "m, or lower batch, seqLen, hidden or the tasks of an executor (spark.executor.cores)");
-        log.accept("memory: " + takes + (needed <= given || local ? "" : ", more than Spark's " + given / MIB + "; this cluster manager ends no executor for that, but where what it starts them "
+        log.accept("memory: " + takes + (!tooLittle || local ? "" : ", more than Spark's " + given / MIB + "; this cluster manager ends no executor for that, but where what it starts them "
                 + "in has a limit (a container, a control group), leave room for it"));
     }
 

@@ -57,8 +57,7 @@ public record Forecast(Plan plan, double window, int cores, int executors, int s
 
     /** Seconds in which every shard takes a window, on so many slots: some tasks wait for others, if there are more. */
     private double windowOfAll(int slots) {
-        int size = Exchange.groupSize(plan.shards(), slots), tasks = Exchange.divideUp(plan.shards(), size);
-        return window * size * Exchange.divideUp(tasks, slots);
+        return window * Exchange.divideUp(plan.shards(), slots);
     }
 
     /** Of a first phase that lasts until the learning rate decays, nothing is counted. */

@@ -29,6 +29,9 @@ import org.rondo.driver.Settings;
  *  @param learningRate a */
 public record OuterOptimizer(float momentum, float learningRate, InnerState innerState) implements Serializable {
 
+    /** Times 1 / (1 - m), the rounds that momentum takes to get up to speed, that a training should have. */
+    private static final int FEW = 10;
+
     /** What becomes of the moments of the replicas' optimiser, after a round: their mean is what all start from; every replica goes on
      *  from its own, which are part of its shard's state then; or they are zero at the start of every round. */
     enum InnerState { AVERAGE, KEEP, RESET }
@@ -47,6 +50,15 @@ public record OuterOptimizer(float momentum, float learningRate, InnerState inne
             throw new BadInput("outerOptimizer is " + settings.get(Setting.OUTER_OPTIMIZER) + " with momentum " + momentum + " and learning rate " + rate + ", innerState "
                     + settings.get(Setting.INNER_STATE) + ", but averaging is gradients, where replicas take no steps; set --averaging parameters, or leave the others out");
         return outer;
+    }
+
+    /** A line for people.
+     *  @param rounds of the whole training, or 0 where that is not known */
+    String says(long rounds) {
+        if (momentum == 0) return String.format(Locale.ROOT, "outer optimiser: the mean%s", learningRate == 1 ? "" : ", with a learning rate of " + learningRate);
+        boolean few = rounds > 0 && rounds < FEW / (1 - momentum);
+        return String.format(Locale.ROOT, "outer optimiser: the mean step with Nesterov's momentum %.4g and learning rate %.4g%s", momentum, learningRate,
+                few ? "; " + rounds + " rounds in all are few for such a momentum: set --outerOptimizer mean, or windowsPerRound lower" : "");
     }
 
     /** Vectors that it keeps from round to round, each as long as the parameters. */

@@ -18,10 +18,22 @@ public record Pace(double averaging, double window) {
     private static final int WARM_UP = 5, SHORT_ROUNDS = 15, LONG_ROUNDS = 3;
     /** That a long round should take, so that its windows are most of it; and that each kind may take, once it has been timed. */
     private static final double LONG_SECONDS = 1, ENOUGH_SECONDS = 10;
+    /** Times a round of one window that a long round must take, for the difference to be the windows'. */
+    private static final double CLEAR = 1.5;
 
-    /** The fewest windows with which averaging stays below {@link #SHARE}; all of an epoch where that is fewer. */
-    public int windowsPerRound(int windowsPerEpoch) {
-        return (int) Math.max(1, Math.min(windowsPerEpoch, Math.ceil(averaging * (1 - SHARE) / SHARE / window)));
+    /** The fewest of a round with which averaging stays below {@link #SHARE}. */
+    public int fewestWindows() {
+        return (int) Math.max(1, Math.ceil(windowsForARound()));
+    }
+
+    /** Of rounds of equal length, of which an epoch has as many as keep averaging below {@link #SHARE} of its time, and one at least. */
+    int windowsPerRound(int windowsPerEpoch) {
+        return Exchange.divideUp(windowsPerEpoch, (int) Math.max(1, Math.min(windowsPerEpoch, windowsPerEpoch / windowsForARound())));
+    }
+
+    /** With which averaging is {@link #SHARE} of the time. */
+    private double windowsForARound() {
+        return averaging * (1 - SHARE) / SHARE / window;
     }
 
     /** Of the time of rounds of so many windows, that of averaging. */
@@ -33,7 +45,7 @@ public record Pace(double averaging, double window) {
     String says(int windowsPerRound, int windowsPerEpoch) {
         return String.format(Locale.ROOT, "windowsPerRound %d: a window of all shards takes %.1f ms, averaging %.1f ms a round, %.1f %% of the time%s", windowsPerRound,
                 window * 1e3, averaging * 1e3, share(windowsPerRound) * 100, share(windowsPerRound) < SHARE || windowsPerRound < windowsPerEpoch ? ""
-                        : "; less would take rounds longer than an epoch of " + windowsPerEpoch + " windows");
+                        : "; for less, rounds would have to be longer than an epoch of " + windowsPerEpoch + " windows");
     }
 
     /** Runs rounds of one window and of many from the start of the training, with a learning rate of 0, so that nothing can diverge, and
@@ -41,8 +53,13 @@ public record Pace(double averaging, double window) {
      *  @param plan with two windows an epoch at least */
     static Pace measure(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state) {
         double one = seconds(sc, plan.withWindowsPerRound(1), shards, settings, state, WARM_UP, SHORT_ROUNDS);
-        int windows = longRound(one, plan.windowsPerEpoch());
-        return of(one, windows, seconds(sc, plan.withWindowsPerRound(windows), shards, settings, state, 1, LONG_ROUNDS));
+        int windows = longRound(one, plan.windowsPerEpoch()), most = longRound(0, plan.windowsPerEpoch());
+        double many = seconds(sc, plan.withWindowsPerRound(windows), shards, settings, state, 1, LONG_ROUNDS);
+        while (many < CLEAR * one && windows < most) {      // a difference that other work on the machines may have made
+            windows = Math.min(most, 4 * windows);
+            many = seconds(sc, plan.withWindowsPerRound(windows), shards, settings, state, 1, LONG_ROUNDS);
+        }
+        return of(one, windows, many);
     }
 
     /** Windows of a long round: of an epoch all, or so few that no round timed is what was left of one. */

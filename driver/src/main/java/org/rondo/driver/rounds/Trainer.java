@@ -37,6 +37,7 @@ public final class Trainer {
             TrainingState state = output.resume(provenance).orElse(TrainingState.initial(planned, settings, rate));
             Plan plan = settled(planned, shards, state, provenance, output);
             TrainingState.Cursor cursor = state.cursor();
+            if (!plan.averagesGradients() && plan.shards() > 1) progress.note(plan.outer().says(plan.rounds().orElse(0)));
             progress.begin(plan, cursor.round(), cursor.epoch() * plan.targets() + cursor.tokens());
             if (cursor.endsEpoch()) provenance.tellEpoch(progress, model(plan, state, corpus, provenance));
             try (Rounds rounds = new Rounds(sc, plan, shards, settings, state)) {

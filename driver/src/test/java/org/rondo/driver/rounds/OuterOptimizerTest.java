@@ -154,4 +154,11 @@ class OuterOptimizerTest {
         for (int i = 0; i < N; i++) v[i] = random.nextFloat() * 2 - 1;
         return v;
     }
+
+    @Test void itSaysWhatItIsAndWhereThereAreFewRounds() {
+        assertEquals("outer optimiser: the mean", new OuterOptimizer(0, 1, OuterOptimizer.InnerState.AVERAGE).says(3));
+        OuterOptimizer momentum = new OuterOptimizer(0.75f, 1, OuterOptimizer.InnerState.AVERAGE);
+        assertEquals("outer optimiser: the mean step with Nesterov's momentum 0.7500 and learning rate 1.000", momentum.says(40));
+        assertTrue(momentum.says(39).endsWith("; 39 rounds in all are few for such a momentum: set --outerOptimizer mean, or windowsPerRound lower"), momentum.says(39));
+    }
 }

@@ -10,13 +10,17 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** That it is measured once and kept: {@link TrainerTest}. */
 class PaceTest {
 
-    /** Weight 1/20 at most for averaging: round of c and windows of w, so K = ceil(19 c / w). */
-    @ParameterizedTest @CsvSource({"0.1, 0.02, 1000, 95", "0.1, 0.021, 1000, 91", "0.1, 0.02, 40, 40", "0.001, 1, 1000, 1", "0.04, 0.04, 1000, 19"})
-    void aRoundHasTheFewestWindowsThatMakeAveragingCheap(double averaging, double window, int windowsPerEpoch, int expected) {
-        Pace pace = new Pace(averaging, window);
-        assertEquals(expected, pace.windowsPerRound(windowsPerEpoch));
-        assertEquals(expected < windowsPerEpoch, pace.share(expected) <= Pace.SHARE);
-        if (expected > 1) assertTrue(pace.share(expected - 1) > Pace.SHARE);
+    /** A twentieth of an epoch at most for averaging: R rounds of c in M windows of w, so R c <= (R c + M w) / 20, and the most of such R. */
+    @ParameterizedTest @CsvSource({"0.1, 0.02, 1000, 100", "0.1, 0.021, 1000, 91", "0.1, 0.02, 40, 40", "0.001, 1, 1000, 1", "0.04, 0.04, 1000, 20", "0.0398, 0.0052, 169, 169"})
+    void anEpochHasTheMostRoundsThatMakeAveragingCheap(double averaging, double window, int windowsPerEpoch, int expected) {
+        int windows = new Pace(averaging, window).windowsPerRound(windowsPerEpoch), rounds = Exchange.divideUp(windowsPerEpoch, windows);
+        assertEquals(expected, windows);
+        assertTrue(rounds == 1 || share(rounds, averaging, windowsPerEpoch, window) <= Pace.SHARE);
+        assertTrue(windows == 1 || share(Exchange.divideUp(windowsPerEpoch, windows - 1), averaging, windowsPerEpoch, window) > Pace.SHARE);
+    }
+
+    private static double share(int rounds, double averaging, int windows, double window) {
+        return rounds * averaging / (rounds * averaging + windows * window);
     }
 
     /** one = c + w, many = c + 10 w; and windows that take nothing. */
