@@ -179,7 +179,7 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
     /** Bytes that a round moves between {@code executors} executors of {@code tasks} tasks at a time: every executor gets the means
      *  and states of the others. */
     public long bytesPerRound(int executors, int tasks) {
-        int groups = (int) Math.min(shards, (long) executors * tasks), busy = Math.min(executors, groups);
+        int groups = Exchange.divideUp(shards, Exchange.groupSize(shards, (int) Math.min(Integer.MAX_VALUE, (long) executors * tasks))), busy = Math.min(executors, groups);
         return Float.BYTES * (busy - 1) * (means(groups, busy) * averagedFloats() + carriedFloats());
     }
 

@@ -77,9 +77,9 @@ class RoundTimeTest {
 
     @Test void aPlanIsReadAsRoundsRunIt() {
         Plan plan = Plan.of(PlanTest.SETTINGS.with(Setting.SHARDS, 12), 20, 32_001);       // 3060 floats; 12 shards, each with 160 of state
-        // 4 slots: 6 tasks of 2 shards, 3 on each executor
+        // 4 slots: 12 tasks of a shard, in three waves, 6 on each executor
         RoundTime time = RoundTime.of(plan, 2, 2, FAST);
-        assertEquals(List.of(2, 3, 6), List.of(time.executors(), time.tasks(), time.replicas()));
+        assertEquals(List.of(2, 6, 6), List.of(time.executors(), time.tasks(), time.replicas()));
         assertEquals(plan.bytesPerRound(2, 2) / 2.0, time.bytesIn(), 1e-6);
         RoundTime alone = RoundTime.of(plan, 1, 4, FAST);
         assertEquals(List.of(1, 3060.0, 12), List.of(alone.executors(), alone.floats(), alone.replicas()));
