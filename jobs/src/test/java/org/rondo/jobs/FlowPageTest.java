@@ -13,6 +13,7 @@ import org.rondo.kernels.GradientFlow;
 import org.rondo.kernels.Head;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout;
+import org.rondo.kernels.Loss;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Parameters;
 import org.rondo.kernels.Shard;
@@ -27,7 +28,7 @@ class FlowPageTest {
     private static final int STEPS = 9;
 
     private static GradientFlow flow(Cell cell, int layers) {
-        Network network = new Network(3, 2, cell, 4, layers, false, new Head(true, true, 3), false);
+        Network network = new Network(3, 2, cell, 4, layers, false, new Head(true, Loss.SOFTMAX, 3), false);
         Shard shard = new Shard(0, new int[][] {IntStream.range(0, STEPS + 1).map(i -> i % 3).toArray()});
         try (Kernel kernel = Kernel.open("reference", Layout.forTraining(network, 1, STEPS, false, 0))) {
             return GradientFlow.of(kernel, Parameters.initial(network, 1), new float[0], shard, 0, 1);

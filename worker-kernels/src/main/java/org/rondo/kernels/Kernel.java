@@ -181,14 +181,10 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
         if (!layout.network.tied()) throw new IllegalArgumentException("embedding and head of " + layout.network + " are not tied, expected a network with tied=true");
     }
 
-    void checkHead(Layout.Dense d, boolean softmax, boolean trains) {
+    void checkHead(Layout.Dense d, Loss loss, boolean trains) {
         check(d, trains);
-        if (softmax != layout.network.head().softmax())
-            throw new IllegalArgumentException("the operation is of a " + loss(softmax) + ", expected one of the head's " + loss(!softmax));
-    }
-
-    private static String loss(boolean softmax) {
-        return softmax ? "softmax" : "squared error";
+        Loss own = layout.network.head().loss();
+        if (loss != own) throw new IllegalArgumentException("the operation is of the loss " + loss.label() + ", expected one of the head's: " + own.label());
     }
 
     void checkInputs(Layout.Embedding e, int[] ids, boolean trains) {
@@ -196,9 +192,9 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
         checkIds("inputs", ids, layout.batch * layout.seqLen, 0, e.vocab());
     }
 
-    void checkTargets(Layout.Dense d, int[] targets, boolean softmax, boolean trains) {
-        checkHead(d, softmax, trains);
-        checkIds(targetsName(), targets, d.rows(), Window.NONE, softmax ? d.outputs() : 1);
+    void checkTargets(Layout.Dense d, int[] targets, Loss loss, boolean trains) {
+        checkHead(d, loss, trains);
+        checkIds(targetsName(), targets, d.rows(), Window.NONE, layout.network.head().classes() ? d.outputs() : 1);
     }
 
     /** Rows of the head that are read into an array. */
@@ -305,7 +301,7 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
     }
 
     private String targetsName() {
-        return layout.network.head().softmax() ? "targets" : "counts";
+        return layout.network.head().classes() ? "targets" : "counts";
     }
 
     /** @throws IllegalArgumentException unless the vector has parameterCount floats */

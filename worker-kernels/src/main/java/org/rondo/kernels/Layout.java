@@ -171,7 +171,7 @@ public final class Layout {
         Matrix dW = !training ? null : network.tied() ? claim("d tied weight", (long) outputPanels() * width, PANEL) : at(Block.GRADIENTS, "output.weight");
         return new Dense(outputs, width, rows, W, at(Block.PARAMETERS, "output.bias"), dW, at(Block.GRADIENTS, "output.bias"),
                 own ? claim("x of head", rows, width) : below, claim("z", (long) rows * outputPanels(), PANEL), claim("loss", 1, rows),
-                kind.softmax() ? null : claim("y", rows, outputs),
+                kind.loss() == Loss.SQUARED_ERROR ? claim("y", rows, outputs) : null,
                 !training ? null : kind.atEveryStep() ? dBelow : claim("dx of head", rows, width), claim("sums", rows, 2 * VECTOR), scratch);
     }
 

@@ -180,23 +180,23 @@ public final class NativeKernel extends Kernel {
     }
 
     @Override public void softmaxForward(Layout.Dense d, int[] targets) {
-        if (targets == null) checkHead(d, true, false);
-        else checkTargets(d, targets, true, false);
+        if (targets == null) checkHead(d, Loss.SOFTMAX, false);
+        else checkTargets(d, targets, Loss.SOFTMAX, false);
         softmaxForward(kernels, memory, operands.get(d), place(targets));
     }
 
     @Override public void softmaxBackward(Layout.Dense d, int[] targets, float scale) {
-        checkTargets(d, targets, true, true);
+        checkTargets(d, targets, Loss.SOFTMAX, true);
         softmaxBackward(kernels, memory, operands.get(d), place(targets), scale);
     }
 
     @Override public void squaredForward(Layout.Dense d, int[] counts) {
-        checkTargets(d, counts, false, false);
+        checkTargets(d, counts, Loss.SQUARED_ERROR, false);
         squaredForward(kernels, memory, operands.get(d), place(counts));
     }
 
     @Override public void squaredBackward(Layout.Dense d, int[] counts, float scale) {
-        checkTargets(d, counts, false, true);
+        checkTargets(d, counts, Loss.SQUARED_ERROR, true);
         squaredBackward(kernels, memory, operands.get(d), place(counts), scale);
     }
 

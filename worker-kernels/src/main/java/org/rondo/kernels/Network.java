@@ -27,7 +27,7 @@ public record Network(int vocab, int embedding, Cell cell, int hidden, int layer
         double width = (bidirectional ? 2.0 : 1) * hidden;
         if (tied && (vocab != head.outputs() || !head.softmax()))
             throw new IllegalArgumentException("tied needs a softmax over the vocabulary of " + vocab + ", but the head has " + head.outputs()
-                    + (head.softmax() ? " classes" : " numbers") + "; set --tied false (spark.rondo.tied)");
+                    + " outputs and the loss " + head.loss().label() + "; set --tied false (spark.rondo.tied)");
         if (tied && embedding != width)
             throw new IllegalArgumentException("tied needs embedding equal to " + (bidirectional ? "twice hidden" : "hidden") + ", but embedding is "
                     + embedding + " and hidden " + hidden + "; set --embedding " + (long) width + " (spark.rondo.embedding)");
@@ -41,7 +41,7 @@ public record Network(int vocab, int embedding, Cell cell, int hidden, int layer
 
     /** A language model of LSTM layers: at every step a softmax over what may come next. */
     public Network(int vocab, int embedding, int hidden, int layers) {
-        this(vocab, embedding, Cell.LSTM, hidden, layers, false, new Head(true, true, vocab), false);
+        this(vocab, embedding, Cell.LSTM, hidden, layers, false, new Head(true, Loss.SOFTMAX, vocab), false);
     }
 
     /** Names are PyTorch's; rows of an LSTM's tensors are the gates i f g o in this order, {@code hidden} rows each. The two

@@ -246,8 +246,8 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void softmaxForward(Layout.Dense d, int[] targets) {
-        if (targets == null) checkHead(d, true, false);
-        else checkTargets(d, targets, true, false);
+        if (targets == null) checkHead(d, Loss.SOFTMAX, false);
+        else checkTargets(d, targets, Loss.SOFTMAX, false);
         double[] m = memory;
         for (int n = 0; n < d.rows(); n++) {
             int z = z(d, n);
@@ -261,14 +261,14 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void softmaxBackward(Layout.Dense d, int[] targets, float scale) {
-        checkTargets(d, targets, true, true);
+        checkTargets(d, targets, Loss.SOFTMAX, true);
         for (int n = 0; n < d.rows(); n++)
             for (int v = 0; v < d.outputs(); v++)                                                        // (10)
                 memory[z(d, n) + v] = targets[n] < 0 ? 0 : scale * (memory[z(d, n) + v] - (v == targets[n] ? 1 : 0));
     }
 
     @Override public void squaredForward(Layout.Dense d, int[] counts) {
-        checkTargets(d, counts, false, false);
+        checkTargets(d, counts, Loss.SQUARED_ERROR, false);
         for (int n = 0; n < d.rows(); n++) {
             double sum = 0;
             for (int v = 0; v < d.outputs(); v++) {                                                      // (18)
@@ -280,7 +280,7 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void squaredBackward(Layout.Dense d, int[] counts, float scale) {
-        checkTargets(d, counts, false, true);
+        checkTargets(d, counts, Loss.SQUARED_ERROR, true);
         for (int n = 0; n < d.rows(); n++)
             for (int v = 0; v < d.outputs(); v++)
                 memory[z(d, n) + v] = counts[n] < 0 ? 0 : scale * 2 * (memory[z(d, n) + v] - memory[row(d.y(), n) + v]) / d.outputs();

@@ -72,10 +72,12 @@ public final class UnrolledNetwork {
         }
         if (network.tied()) kernel.tie(layout.embedding, head);
         kernel.denseForward(head);
-        if (network.head().softmax()) kernel.softmaxForward(head, window.targets());
-        else {
-            write("values", window.values(), head.y());
-            kernel.squaredForward(head, window.targets());
+        switch (network.head().loss()) {
+            case SOFTMAX -> kernel.softmaxForward(head, window.targets());
+            case SQUARED_ERROR -> {
+                write("values", window.values(), head.y());
+                kernel.squaredForward(head, window.targets());
+            }
         }
         return kernel.sum(head.loss());
     }
@@ -85,8 +87,10 @@ public final class UnrolledNetwork {
         kernel.checkPadding(window.targets(), window.lengths());
         Layout.Dense head = layout.head;
         float scale = 1f / Math.max(1, window.tokens());
-        if (network.head().softmax()) kernel.softmaxBackward(head, window.targets(), scale);
-        else kernel.squaredBackward(head, window.targets(), scale);
+        switch (network.head().loss()) {
+            case SOFTMAX -> kernel.softmaxBackward(head, window.targets(), scale);
+            case SQUARED_ERROR -> kernel.squaredBackward(head, window.targets(), scale);
+        }
         kernel.denseBackward(head);
         undrop(head.dx(), draw, network.layers());
         if (!network.head().atEveryStep()) lastStates(head.dx(), false);

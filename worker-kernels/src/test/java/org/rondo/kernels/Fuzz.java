@@ -19,7 +19,12 @@ class Fuzz {
         int hidden = 1 + random.nextInt(20), width = (bidirectional ? 2 : 1) * hidden, outputs = 1 + random.nextInt(70);
         int vocab = tied ? outputs : oneOf(0, 1 + random.nextInt(70));
         return new Network(vocab, tied ? width : 1 + random.nextInt(20), cell(), hidden, 1 + random.nextInt(3), bidirectional,
-                new Head(random.nextBoolean(), tied || random.nextBoolean(), outputs), tied);
+                head(tied, outputs), tied);
+    }
+
+    Head head(boolean tied, int outputs) {
+        boolean atEveryStep = random.nextBoolean();
+        return new Head(atEveryStep, tied ? Loss.SOFTMAX : oneOf(Agreement.losses(atEveryStep).toArray(new Loss[0])), outputs);
     }
 
     Layout layout() {
@@ -89,8 +94,8 @@ class Fuzz {
         return needs(l.network.tied(), "tied");
     }
 
-    boolean softmax(Layout l, boolean softmax) {
-        return needs(l.network.head().softmax() == softmax, softmax ? "softmax" : "squared error");
+    boolean loss(Layout l, Loss loss) {
+        return needs(l.network.head().loss() == loss, loss.label());
     }
 
     Block block(Layout l) {
@@ -122,8 +127,8 @@ class Fuzz {
         return random.nextBoolean() ? null : ids(l.batch, 0, l.seqLen + 1);
     }
 
-    int[] targets(Layout l, boolean softmax) {
-        return ids(l.head.rows(), Window.NONE, softmax ? l.head.outputs() : 1);
+    int[] targets(Layout l, Loss loss) {
+        return ids(l.head.rows(), Window.NONE, loss == Loss.SQUARED_ERROR ? 1 : l.head.outputs());
     }
 
     /** Something, or null where that is wrong. */

@@ -322,7 +322,7 @@ class KernelAgreementTest extends Agreement {
         }
     }
     @Test void aHeadAfterTheLastStepWantsATargetASequence() {
-        Layout layout = new Case(new Network(5, 3, Cell.LSTM, 4, 1, false, new Head(false, true, 5), false), 3, 2, false).layout(0);
+        Layout layout = new Case(new Network(5, 3, Cell.LSTM, 4, 1, false, new Head(false, Loss.SOFTMAX, 5), false), 3, 2, false).layout(0);
         try (Kernel kernel = Kernel.open("native", layout)) {
             String tooMany = assertThrows(IllegalArgumentException.class, () -> kernel.softmaxForward(layout.head, new int[6])).getMessage();
             assertTrue(tooMany.endsWith("are 6, expected 3: the kernel was opened for batch 3"), tooMany);
@@ -333,16 +333,16 @@ class KernelAgreementTest extends Agreement {
 
     @Test void aTargetPastItsSequencesEndIsRefused() {
         int[] lengths = {2, 1};
-        for (boolean softmax : new boolean[] {true, false})
+        for (Loss loss : Loss.values())
             for (String kernel : List.of("reference", "native")) {
-                Network network = new Network(5, 3, Cell.LSTM, 4, 1, false, new Head(true, softmax, 5), false);
+                Network network = new Network(5, 3, Cell.LSTM, 4, 1, false, new Head(true, loss, 5), false);
                 Layout layout = Layout.forTraining(network, 2, 2, false, 0);
-                float[] values = softmax ? null : new float[20];
+                float[] values = network.head().classes() ? null : new float[20];
                 try (Kernel k = Kernel.open(kernel, layout)) {
                     UnrolledNetwork unrolled = new UnrolledNetwork(k, Dropout.NONE);
                     unrolled.forward(new Window(new int[4], null, new int[] {0, 0, 0, Window.NONE}, values, lengths, 3), null);
                     Window past = new Window(new int[4], null, new int[4], values, lengths, 4);
-                    String expected = (softmax ? "targets" : "counts") + " of step 1, sequence 1 is 0, but the sequence has length 1; expected Window.NONE (-1)";
+                    String expected = (network.head().classes() ? "targets" : "counts") + " of step 1, sequence 1 is 0, but the sequence has length 1; expected Window.NONE (-1)";
                     for (Executable pass : List.<Executable>of(() -> unrolled.forward(past, null), () -> unrolled.backward(past, null))) {
                         String message = assertThrows(IllegalArgumentException.class, pass).getMessage();
                         assertTrue(message.startsWith(expected), message);

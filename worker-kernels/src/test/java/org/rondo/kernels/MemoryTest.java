@@ -96,9 +96,9 @@ class MemoryTest {
     }
 
     static List<Network> networks() {
-        Head words = new Head(true, true, 90);
+        Head words = new Head(true, Loss.SOFTMAX, 90);
         return List.of(new Network(90, 33, 33, 2), new Network(90, 66, Cell.PEEPHOLE, 33, 2, true, words, true),
-                new Network(0, 5, Cell.RNN, 33, 1, false, new Head(false, false, 3), false));
+                new Network(0, 5, Cell.RNN, 33, 1, false, new Head(false, Loss.SQUARED_ERROR, 3), false));
     }
 
     /** Windows of 2,048 tokens: an array with a number for each of them would be 8 KB. */
@@ -137,11 +137,11 @@ class MemoryTest {
             this.kernel = kernel;
             this.unrolled = new UnrolledNetwork(kernel, new Dropout(0.3, false));
             this.outputs = new float[outputs];
-            boolean tokens = network.vocab() > 0, softmax = network.head().softmax();
-            int[] targets = random.ints(rows, -1, softmax ? outputs : 1).toArray(), lengths = random.ints(layout.batch, 0, layout.seqLen + 1).toArray();
+            boolean tokens = network.vocab() > 0, classes = network.head().classes();
+            int[] targets = random.ints(rows, -1, classes ? outputs : 1).toArray(), lengths = random.ints(layout.batch, 0, layout.seqLen + 1).toArray();
             for (int r = 0; r < rows; r++) if (network.head().atEveryStep() && r / layout.batch >= lengths[r % layout.batch]) targets[r] = Window.NONE;
             this.window = new Window(tokens ? random.ints(n, 0, network.vocab()).toArray() : null, tokens ? null : new float[n * network.embedding()],
-                    targets, softmax ? null : new float[rows * outputs], lengths, rows);
+                    targets, classes ? null : new float[rows * outputs], lengths, rows);
             kernel.load(Block.PARAMETERS, Parameters.initial(network, 1));
             unrolled.setState(new float[0]);
         }

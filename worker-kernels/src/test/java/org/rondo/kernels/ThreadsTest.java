@@ -32,11 +32,11 @@ class ThreadsTest extends Agreement {
         for (int hidden : new int[] {1, 7, 17, 33})
             for (int batch : new int[] {1, 2, 5, 9}) {
                 int turn = cases.size();
-                Head head = new Head(turn % 2 == 0, turn % 3 > 0, 1 + 67 * (turn % 5));
+                Head head = new Head(turn % 2 == 0, turn % 3 > 0 ? Loss.SOFTMAX : Loss.SQUARED_ERROR, 1 + 67 * (turn % 5));
                 cases.add(new Case(new Network(turn % 4 == 0 ? 0 : 40, 1 + turn % 20, turn % 3 == 0 ? SIGMOID_PEEPHOLE : Cell.LSTM, hidden, 2, turn % 4 > 1, head, false),
                         batch, 1 + turn % 6, turn % 2 == 0));
             }
-        cases.add(new Case(new Network(300, 33, Cell.RNN, 33, 1, false, new Head(true, true, 300), true), 9, 3, false));   // 5 panels that are tied
+        cases.add(new Case(new Network(300, 33, Cell.RNN, 33, 1, false, new Head(true, Loss.SOFTMAX, 300), true), 9, 3, false));   // 5 panels that are tied
         return cases;
     }
 
