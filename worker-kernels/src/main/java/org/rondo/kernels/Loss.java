@@ -2,9 +2,10 @@ package org.rondo.kernels;
 
 import java.util.Locale;
 
-/** What a head's outputs are: the logits of classes, numbers, or the scores of labels that depend on their neighbours. */
+/** What a head's outputs are: logits of classes, numbers, or scores of labels that depend on their neighbours, in a linear-chain CRF
+ *  (conditional random field, Lafferty, McCallum and Pereira 2001). */
 public enum Loss {
-    SOFTMAX, SQUARED_ERROR;
+    SOFTMAX, SQUARED_ERROR, CRF;
 
     /** For messages. */
     String label() {

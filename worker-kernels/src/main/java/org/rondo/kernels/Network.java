@@ -31,7 +31,7 @@ public record Network(int vocab, int embedding, Cell cell, int hidden, int layer
         if (tied && embedding != width)
             throw new IllegalArgumentException("tied needs embedding equal to " + (bidirectional ? "twice hidden" : "hidden") + ", but embedding is "
                     + embedding + " and hidden " + hidden + "; set --embedding " + (long) width + " (spark.rondo.embedding)");
-        double floats = (double) vocab * embedding + head.outputs() * (width + 1)
+        double floats = (double) vocab * embedding + head.outputs() * (width + 1) + (head.crf() ? head.outputs() * (head.outputs() + 2.0) : 0)
                 + cell.gates() * width * (embedding + (layers - 1) * width + layers * (hidden + 1.0)) + 3 * width * layers;
         if (floats > Integer.MAX_VALUE / 2)
             throw new IllegalArgumentException("vocab " + vocab + ", embedding " + embedding + ", hidden " + hidden + ", layers " + layers + " and "
@@ -45,7 +45,8 @@ public record Network(int vocab, int embedding, Cell cell, int hidden, int layer
     }
 
     /** Names are PyTorch's; rows of an LSTM's tensors are the gates i f g o in this order, {@code hidden} rows each. The two
-     *  biases that PyTorch keeps are one here (their sum). Peepholes are p_i, p_f, p_o. */
+     *  biases that PyTorch keeps are one here (their sum). Peepholes are p_i, p_f, p_o.
+     *  {@code transitions} of a CRF has a row for every label that a step comes from. */
     public List<Tensor> tensors() {
         List<Tensor> table = new ArrayList<>();
         if (vocab > 0) add(table, "embedding.weight", vocab, embedding);
@@ -58,6 +59,11 @@ public record Network(int vocab, int embedding, Cell cell, int hidden, int layer
             }
         if (!tied) add(table, "output.weight", head.outputs(), width());
         add(table, "output.bias", head.outputs());
+        if (head.crf()) {
+            add(table, "transitions", head.outputs(), head.outputs());
+            add(table, "transitions_start", head.outputs());
+            add(table, "transitions_end", head.outputs());
+        }
         return List.copyOf(table);
     }
 

@@ -286,6 +286,27 @@ public final class ReferenceKernel extends Kernel {
                 memory[z(d, n) + v] = counts[n] < 0 ? 0 : scale * 2 * (memory[z(d, n) + v] - memory[row(d.y(), n) + v]) / d.outputs();
     }
 
+    @Override public void crfForward(Layout.Dense d, int[] targets, int[] lengths) {
+        checkCrf(d, targets, lengths, false);
+        new ReferenceCrf(memory, d).forward(targets, lengths);
+    }
+
+    @Override public void crfBackward(Layout.Dense d, int[] targets, int[] lengths, float scale) {
+        checkCrf(d, targets, lengths, true);
+        new ReferenceCrf(memory, d).backward(targets, lengths, scale);
+    }
+
+    @Override public void viterbi(Layout.Dense d, int[] lengths, boolean[] allowed, int[] into) {
+        checkViterbi(d, lengths, allowed, into);
+        ReferenceCrf decoding = new ReferenceCrf(memory, d);
+        for (int b = 0; b < d.batch(); b++) {
+            int length = lengths == null ? layout.seqLen : lengths[b];
+            for (int t = 0; t < length; t++)
+                for (int y = 0; y < d.outputs(); y++) memory[at(d.scratch()) + t * d.outputs() + y] = output(d, t * d.batch() + b, y);
+            decoding.viterbi(b, length, allowed, into);
+        }
+    }
+
     @Override public void denseBackward(Layout.Dense d) {
         check(d, true);
         double[] m = memory;
@@ -304,8 +325,8 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void readProbabilities(Layout.Dense d, int first, int rows, float[] into) {
-        checkRows(d, first, rows, into);
-        for (int i = 0; i < rows * d.outputs(); i++) into[i] = (float) memory[z(d, first) + i];
+        checkProbabilities(d, first, rows, into);
+        for (int i = 0; i < rows * d.outputs(); i++) into[i] = (float) memory[probabilities(d, first + i / d.outputs()) + i % d.outputs()];
     }
 
     @Override public void readOutputs(Layout.Dense d, int row, float[] into) {
@@ -373,9 +394,9 @@ public final class ReferenceKernel extends Kernel {
         return at(m) + i / columns(tensor) * stride(tensor, m) + i % columns(tensor);
     }
 
-    /** The embedding's rows lie a stride apart, every other tensor is packed. */
+    /** Some tensors' rows lie a stride apart, every other is packed. */
     private static int stride(Tensor tensor, Matrix m) {
-        return tensor.name().equals("embedding.weight") ? m.stride() : columns(tensor);
+        return Layout.isRows(tensor) ? m.stride() : columns(tensor);
     }
 
     private static int columns(Tensor tensor) {
@@ -388,6 +409,10 @@ public final class ReferenceKernel extends Kernel {
 
     private static int z(Layout.Dense d, int n) {
         return at(d.z()) + n * d.outputs();
+    }
+
+    private static int probabilities(Layout.Dense d, int n) {
+        return d.crf() == null ? z(d, n) : row(d.crf().p(), n);
     }
 
     /** Row of h and c after step t, in the layer's own direction. */

@@ -74,6 +74,7 @@ public final class UnrolledNetwork {
         kernel.denseForward(head);
         switch (network.head().loss()) {
             case SOFTMAX -> kernel.softmaxForward(head, window.targets());
+            case CRF -> kernel.crfForward(head, window.targets(), window.lengths());
             case SQUARED_ERROR -> {
                 write("values", window.values(), head.y());
                 kernel.squaredForward(head, window.targets());
@@ -89,6 +90,7 @@ public final class UnrolledNetwork {
         float scale = 1f / Math.max(1, window.tokens());
         switch (network.head().loss()) {
             case SOFTMAX -> kernel.softmaxBackward(head, window.targets(), scale);
+            case CRF -> kernel.crfBackward(head, window.targets(), window.lengths(), scale);
             case SQUARED_ERROR -> kernel.squaredBackward(head, window.targets(), scale);
         }
         kernel.denseBackward(head);
@@ -105,10 +107,15 @@ public final class UnrolledNetwork {
     }
 
     /** The probabilities of what follows each of {@code rows} tokens of the last window from row {@code first} (t*batch + b) on,
-     *  or of the classes of as many sequences.
+     *  or of the labels at each of them, or of the classes of as many sequences.
      *  @param into rows x outputs of the head */
     public void probabilities(int first, int rows, float[] into) {
         kernel.readProbabilities(layout.head, first, rows, into);
+    }
+
+    /** The best labels of the last window's sequences, as {@link Kernel#viterbi} has it. */
+    public void decode(int[] lengths, boolean[] allowed, int[] into) {
+        kernel.viterbi(layout.head, lengths, allowed, into);
     }
 
     /** What the head says of row {@code row}, before its softmax if it has one.

@@ -204,7 +204,9 @@ class GradientTest {
         for (int i = 0; i < values.length; i++) values[i] = (float) random.nextDouble(-1, 1);
         for (int i = 0; i < rows; i++) {
             boolean past = c.lengths && (head.atEveryStep() ? i / c.batch >= lengths[i % c.batch] : lengths[i] == 0);
-            targets[i] = past || random.nextDouble() < c.ignored ? Window.NONE : head.classes() ? random.nextInt(head.outputs()) : 0;
+            boolean ignored = random.nextDouble() < c.ignored;
+            if (head.crf() && i >= c.batch) ignored = targets[i % c.batch] < 0;         // a sequence counts, or does not
+            targets[i] = past || ignored ? Window.NONE : head.classes() ? random.nextInt(head.outputs()) : 0;
             if (targets[i] >= 0) tokens++;
         }
         return new Window(network.vocab() == 0 ? null : ids, network.vocab() == 0 ? features : null, targets, head.classes() ? null : values,

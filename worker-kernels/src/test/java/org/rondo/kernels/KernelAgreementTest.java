@@ -66,7 +66,7 @@ class KernelAgreementTest extends Agreement {
 
     private static float[] outputs(Kernel kernel, int row) {
         float[] outputs = new float[kernel.layout().head.outputs()];
-        if (kernel.layout().network.head().softmax()) kernel.readProbabilities(kernel.layout().head, row, 1, outputs);
+        if (kernel.layout().network.head().classes()) kernel.readProbabilities(kernel.layout().head, row, 1, outputs);
         else kernel.readOutputs(kernel.layout().head, row, outputs);
         return outputs;
     }
@@ -184,7 +184,7 @@ class KernelAgreementTest extends Agreement {
             try (Kernel kernel = Kernel.open(k == 0 ? "reference" : isa, layout)) {
                 kernel.load(Block.PARAMETERS, parameters);
                 new UnrolledNetwork(kernel, Dropout.NONE).forward(randomWindow(c, 52), null);
-                outputs[k] = c.network().head().softmax() ? probabilities(kernel) : outputs(kernel, layout.head.rows() - 1);
+                outputs[k] = c.network().head().classes() ? probabilities(kernel) : outputs(kernel, layout.head.rows() - 1);
                 kernel.readOutputs(layout.head, layout.head.rows() - 1, logits[k]);
             }
         if (c.network().head().softmax()) assertEquals(layout.head.rows(), Arrays.stream(toDoubles(outputs[1])).sum(), layout.head.rows() * tolerance);
@@ -252,16 +252,17 @@ class KernelAgreementTest extends Agreement {
 
     @ParameterizedTest @MethodSource("instructionSets")
     void notANumberReachesTheLoss(String isa) {
-        Case c = new Case(new Network(70, 20, 33, 2), 3, 2, false);
-        for (Tensor t : c.network().tensors()) {
-            float[] parameters = uniform(c.network().parameterCount(), 1, 71);
-            Arrays.fill(parameters, t.offset(), t.end(), Float.NaN);
-            try (Kernel kernel = Kernel.open(isa, c.layout(0))) {
-                kernel.load(Block.PARAMETERS, parameters);
-                double loss = new UnrolledNetwork(kernel, Dropout.NONE).forward(randomWindow(c, 72), null);
-                assertTrue(Double.isNaN(loss), "loss " + loss + " although " + t.name() + " is NaN");
+        for (Network network : List.of(new Network(70, 20, 33, 2), new Network(70, 20, Cell.LSTM, 33, 2, false, new Head(true, Loss.CRF, 33), false)))
+            for (Tensor t : network.tensors()) {
+                Case c = new Case(network, 3, 2, false);
+                float[] parameters = uniform(network.parameterCount(), 1, 71);
+                Arrays.fill(parameters, t.offset(), t.end(), Float.NaN);
+                try (Kernel kernel = Kernel.open(isa, c.layout(0))) {
+                    kernel.load(Block.PARAMETERS, parameters);
+                    double loss = new UnrolledNetwork(kernel, Dropout.NONE).forward(randomWindow(c, 72), null);
+                    assertTrue(Double.isNaN(loss), "loss " + loss + " although " + t.name() + " is NaN");
+                }
             }
-        }
     }
 
     @ParameterizedTest @MethodSource("instructionSets")
