@@ -1,4 +1,4 @@
-// z = W x + b, its losses (softmax with cross-entropy, squared error) and their gradients.
+// z = W x + b, its losses of rows alone (softmax with cross-entropy, squared error) and their gradients; crf.cpp has that of sequences.
 //
 // z is by far the largest matrix of a language model, larger than the caches, so it crosses memory as rarely as possible, and
 // its exponentials are taken once. For a softmax, what is stored while a tile of logits is still in registers is
@@ -20,6 +20,8 @@ struct Row {
     int32_t target;
 };
 static Row& rowOf(const Dense& d, long row) { return *reinterpret_cast<Row*>(d.sums + row * SUMS); }
+
+static bool isSoftmax(const Dense& d) { return d.sums != nullptr; }
 
 static long columnsOf(const Dense& d, long p) { return d.outputs - p * PANEL < PANEL ? d.outputs - p * PANEL : PANEL; }
 
@@ -58,29 +60,30 @@ static auto exponentials(const Dense& d, long p, long from) {
     };
 }
 
-// z of `rows` rows from `first` on and of panel p; end: see product(). What is no class has a logit so low that its e is 0.
+// z of panel p and of `rows` rows from `first` on that lie `step` rows apart; end: see product(). What is no class has a logit so low
+// that its e is 0.
 template <class End>
-static void outputs(const Dense& d, long p, long first, long rows, End end) {
+static void outputs(const Dense& d, long p, long first, long step, long rows, End end) {
     float b[PANEL];
     for (long j = 0; j < PANEL; j++) b[j] = !d.y && j >= columnsOf(d, p) ? LOWEST : d.b[p * PANEL + j];
     withWidth(columnsOf(d, p), [&](auto width) {
-        product<decltype(width)::value>(rows, Rows{d.x + first * stride(d.inputs), stride(d.inputs), d.inputs}, d.W + p * d.inputs * PANEL,
+        product<decltype(width)::value>(rows, Rows{d.x + first * stride(d.inputs), step * stride(d.inputs), d.inputs}, d.W + p * d.inputs * PANEL,
             [&](long, long j) { return load(b + j); }, end);
     });
 }
 
 bool denseForward(const Dense& d, const Part& part) {
     const auto [first, count] = share(part, d.rows);
-    for (long row = first; row < first + count; row++)
+    for (long row = first; row < first + count && isSoftmax(d); row++)
         for (long j = 0; j < UNITS; j += W) {
             store(d.sums + row * SUMS + j, broadcast(LOWEST));
             store(d.sums + row * SUMS + UNITS + j, V{});
         }
     for (long p = 0; p < panels(d.outputs); p++) {
-        if (d.y) outputs(d, p, first, count, storeTo(rowOfPanel(d, first, p), PANEL));
-        else outputs(d, p, first, count, exponentials(d, p, first));
+        if (isSoftmax(d)) outputs(d, p, first, 1, count, exponentials(d, p, first));
+        else outputs(d, p, first, 1, count, storeTo(rowOfPanel(d, first, p), PANEL));
     }
-    for (long row = first; row < first + count && !d.y; row++) {
+    for (long row = first; row < first + count && isSoftmax(d); row++) {
         const float* sums = d.sums + row * SUMS;
         float sum = 0;
         for (long j = 0; j < UNITS; j++) sum += sums[UNITS + j];
@@ -91,8 +94,18 @@ bool denseForward(const Dense& d, const Part& part) {
 
 // Of one row and panel, before its softmax.
 void outputsOfRow(const Dense& d, long row, long p, float* into) {
-    if (d.y) forEachVector(columnsOf(d, p), [&](long v) { store(into + v, load(rowOfPanel(d, row, p) + v)); });
-    else outputs(d, p, row, 1, storeTo(into, PANEL));
+    if (isSoftmax(d)) outputs(d, p, row, 1, 1, storeTo(into, PANEL));
+    else forEachVector(columnsOf(d, p), [&](long v) { store(into + v, load(rowOfPanel(d, row, p) + v)); });
+}
+
+// Of all panels, of `count` rows from `first` on that lie `step` rows apart, into rows of an ordinary matrix. For crf.cpp.
+void outputsOfRows(const Dense& d, long first, long step, long count, float* into) {
+    const long S = stride(d.outputs);
+    for (long p = 0; p < panels(d.outputs); p++) {
+        if (isSoftmax(d)) outputs(d, p, first, step, count, storeTo(into + p * PANEL, S));
+        else for (long i = 0; i < count; i++)
+            forEachVector(columnsOf(d, p), [&](long v) { store(into + i * S + p * PANEL + v, load(rowOfPanel(d, first + i * step, p) + v)); });
+    }
 }
 
 void softmaxForward(const Dense& d, const int32_t* targets) {
@@ -190,8 +203,8 @@ bool denseBackward(const Dense& d, const Part& part) {
     if (part.phase % 2 == 0) {
         transposeWeights(part, d.W + firstPanel * d.inputs * PANEL, count, d.inputs, WT);
         forEachPanelOf(d, part, firstPanel, firstPanel + count, [&](long p, long begin, long columns) {
-            if (d.y) columnSums(rowOfPanel(d, 0, p) + begin, d.rows, columns, d.db + p * PANEL + begin);
-            else logitGradients(d, p, begin, columns);
+            if (isSoftmax(d)) logitGradients(d, p, begin, columns);
+            else columnSums(rowOfPanel(d, 0, p) + begin, d.rows, columns, d.db + p * PANEL + begin);
         });
         return true;
     }
@@ -208,8 +221,14 @@ bool denseBackward(const Dense& d, const Part& part) {
     return part.phase + 1 < 2 * groups;
 }
 
+static void marginals(const Dense& d, long first, long rows, float* into) {
+    const float* p = d.crf.p + first * stride(d.outputs);
+    for (long i = 0; i < rows; i++, p += stride(d.outputs)) forEachVector(d.outputs, [&](long v) { store(into + i * d.outputs + v, load(p + v)); });
+}
+
 // Panels and rows in such an order that what a row's last vector writes beyond it is overwritten by the next row's first panel.
 void probabilities(const Dense& d, long first, long rows, float* into) {
+    if (d.crf.p) return marginals(d, first, rows, into);
     for (long p = panels(d.outputs); p-- > 0;)
         for (long i = 0; i < rows; i++) {
             const float *e = rowOfPanel(d, first + i, p), inverse = 1 / rowOf(d, first + i).sum;

@@ -48,8 +48,9 @@ Recurrent recurrent(JNIEnv* env, jlong memory, jlongArray values) {
 
 Dense dense(JNIEnv* env, jlong memory, jlongArray values) {
     Record r(env, memory, values);
-    return {r.size(), r.size(), r.size(), r.matrix(), r.matrix(), r.matrix(), r.matrix(),
-            r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix()};
+    return {r.size(), r.size(), r.size(), r.size(), r.matrix(), r.matrix(), r.matrix(), r.matrix(),
+            r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(),
+            {r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix(), r.matrix()}};
 }
 
 // Token ids, targets or lengths, where writeIds left them; -1 is null.
@@ -224,6 +225,27 @@ KERNEL(void, squaredForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, j
 
 KERNEL(void, squaredBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong counts, jfloat scale) {
     kernelsAt(kernels).squaredBackward(dense(env, memory, record), idsAt(memory, counts), scale);
+}
+
+KERNEL(jboolean, crfForward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong targets, jlong lengths, PART) {
+    return kernelsAt(kernels).crfForward(dense(env, memory, record), idsAt(memory, targets), idsAt(memory, lengths), {phase, part, parts});
+}
+
+KERNEL(jboolean, crfBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong targets, jlong lengths, jfloat scale, PART) {
+    return kernelsAt(kernels).crfBackward(dense(env, memory, record), idsAt(memory, targets), idsAt(memory, lengths), scale, {phase, part, parts});
+}
+
+KERNEL(jboolean, viterbi)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, jlong lengths, jboolean all, jlong labels, PART) {
+    int32_t* into = reinterpret_cast<int32_t*>(floatsAt(memory, labels));
+    return kernelsAt(kernels).viterbi(dense(env, memory, record), idsAt(memory, lengths), all != 0, into, {phase, part, parts});
+}
+
+KERNEL(void, writeAllowed)(JNIEnv* env, jclass, jlong memory, jlong offset, jbooleanArray allowed) {
+    env->GetBooleanArrayRegion(allowed, 0, env->GetArrayLength(allowed), reinterpret_cast<jboolean*>(floatsAt(memory, offset)));
+}
+
+KERNEL(void, readIds)(JNIEnv* env, jclass, jlong memory, jlong offset, jintArray into) {
+    env->SetIntArrayRegion(into, 0, env->GetArrayLength(into), reinterpret_cast<const jint*>(floatsAt(memory, offset)));
 }
 
 KERNEL(jboolean, denseBackward)(JNIEnv* env, jclass, jlong kernels, jlong memory, jlongArray record, PART) {

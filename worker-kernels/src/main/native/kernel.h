@@ -10,7 +10,7 @@
 //   p, dp              [G][64]                      p_i and p_f in the columns of i and f, p_o in those of o
 //   W, dW (dense)      [outputs/64 panels][inputs][64]
 //   b, db (dense)      [outputs/64 panels][64]
-//   z                  [outputs/64 panels][rows][64]
+//   z, beta            [outputs/64 panels][rows][64]
 // The layout is the same for every instruction set, so a replica's bytes do not depend on where it ran.
 #pragma once
 #include <cstdint>
@@ -21,6 +21,7 @@ constexpr long PANEL = 64;          // columns of a panel
 constexpr long UNITS = 16;          // hidden units of an LSTM's panel; columns that padding rounds up to
 constexpr long PACKED_ROWS = 1024;  // Layout.PACKED_ROWS
 constexpr long HEAD_PANELS = 4;     // Layout.HEAD_PANELS
+constexpr long DECODED_AT_ONCE = 4; // Layout.DECODED_AT_ONCE
 
 constexpr long panels(long columns, long width = PANEL) { return (columns + width - 1) / width; }
 constexpr long stride(long columns) { return panels(columns, UNITS) * UNITS; }
@@ -46,10 +47,11 @@ struct Recurrent {
 // For a softmax, z holds exp(z - top) until denseBackward overwrites it panel by panel, and a row of sums, [rows][32], what it
 // takes to turn that into probabilities and gradients: p is never written, over a matrix larger than the caches.
 struct Dense {
-    long outputs, inputs, rows;
+    long outputs, inputs, rows, batch;
     float *W, *b, *dW, *db;
-    float *x, *z, *loss, *y, *dx;   // y: null for a softmax
-    float *sums, *scratch;
+    float *x, *z, *loss, *y, *dx;   // y: null but for the squared error
+    float *sums, *scratch;          // sums: null but for a softmax
+    struct { float *A, *start, *end, *dA, *dStart, *dEnd, *alpha, *beta, *p; } crf;   // null but for a CRF
 };
 
 struct Sgd {
@@ -92,6 +94,11 @@ struct Kernels {
     void (*softmaxBackward)(const Dense&, const int32_t* targets, float scale);
     void (*squaredForward)(const Dense&, const int32_t* counts);
     void (*squaredBackward)(const Dense&, const int32_t* counts, float scale);
+    // targets: null for probabilities alone. lengths: as above
+    bool (*crfForward)(const Dense&, const int32_t* targets, const int32_t* lengths, const Part&);
+    bool (*crfBackward)(const Dense&, const int32_t* targets, const int32_t* lengths, float scale, const Part&);
+    // all: all transitions are allowed; else scratch begins with outputs * (outputs + 2) bytes, see Kernel.java. labels: one for every row
+    bool (*viterbi)(const Dense&, const int32_t* lengths, bool all, int32_t* labels, const Part&);
     // Those of `rows` rows from `first` on; into: [rows][outputs], and room for 16 floats more, which may be overwritten
     void (*probabilities)(const Dense&, long first, long rows, float* into);
     // Before a softmax, of one panel; into: 64 floats

@@ -18,6 +18,9 @@ void softmaxForward(const Dense&, const int32_t*);
 void softmaxBackward(const Dense&, const int32_t*, float);
 void squaredForward(const Dense&, const int32_t*);
 void squaredBackward(const Dense&, const int32_t*, float);
+bool crfForward(const Dense&, const int32_t*, const int32_t*, const Part&);
+bool crfBackward(const Dense&, const int32_t*, const int32_t*, float, const Part&);
+bool viterbi(const Dense&, const int32_t*, bool, int32_t*, const Part&);
 void probabilities(const Dense&, long, long, float*);
 void outputsOfRow(const Dense&, long, long, float*);
 bool dropout(const float*, float*, long, long, uint32_t, float, const Draw&, const Part&);
@@ -32,7 +35,8 @@ double fmaPeak(long, float*);
 extern const Kernels kernels;
 const Kernels kernels = {RONDO_NAME(RONDO_ISA), embeddingForward, embeddingBackward, tie, addTied,
                          recurrentForward, recurrentBackward, denseForward, denseBackward,
-                         softmaxForward, softmaxBackward, squaredForward, squaredBackward, probabilities, outputsOfRow,
+                         softmaxForward, softmaxBackward, squaredForward, squaredBackward, crfForward, crfBackward, viterbi,
+                         probabilities, outputsOfRow,
                          dropout, sum, sumOfSquares, sgd, adam, rowsToPanel, panelToRows, fmaPeak};
 
 }  // namespace rondo::RONDO_ISA

@@ -28,7 +28,7 @@ struct Head {
             }
     }
 
-    Dense record(bool softmax) const { return {V, H, n, W, b, dW, db, x, z, loss, softmax ? nullptr : +y, dx, sums, scratch}; }
+    Dense record(bool softmax) const { return {V, H, n, n, W, b, dW, db, x, z, loss, softmax ? nullptr : +y, dx, softmax ? +sums : nullptr, scratch, {}}; }
 
     void compareOutputs(const Kernels& k, const Dense& d, double tolerance) const {
         float got[64];

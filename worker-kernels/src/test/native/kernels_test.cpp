@@ -1,5 +1,5 @@
 // Every operation of every instruction set of this machine against plain loops in double precision, at sizes around the
-// widths of registers, panels and tiles: the sweeps here, layers in recurrent_test.cpp and dense_test.cpp. Every matrix is an
+// widths of registers, panels and tiles: the sweeps here, layers in recurrent_test.cpp, dense_test.cpp and crf_test.cpp. Every matrix is an
 // allocation of its own, so that the address sanitizer, with which this is built, sees an access one float beside it.
 #include "test.h"
 
@@ -189,6 +189,7 @@ int main() {
         const Kernels& k = *found[i];
         testRecurrent(k);
         testDense(k);
+        testCrf(k);
         for (long width : {1, 15, 16, 17, 65}) testEmbedding(k, 7, width);
         testDropout(k);
         testSweeps(k);

@@ -83,5 +83,6 @@ void inParts(F operation) {
 
 void testRecurrent(const Kernels& k);
 void testDense(const Kernels& k);
+void testCrf(const Kernels& k);
 
 }  // namespace rondo

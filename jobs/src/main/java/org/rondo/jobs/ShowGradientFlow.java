@@ -20,6 +20,7 @@ import org.rondo.kernels.GradientFlow;
 import org.rondo.kernels.Head;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout;
+import org.rondo.kernels.Loss;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Optimizer;
 import org.rondo.kernels.Parameters;
@@ -120,7 +121,7 @@ final class ShowGradientFlow {
         List<Measured> measured = new ArrayList<>();
         for (Kind kind : kinds(settings.get(Setting.LAYERS))) {
             Network network = new Network(reading.vocab(), settings.get(Setting.EMBEDDING), kind.cell, settings.get(Setting.HIDDEN), kind.layers, false,
-                    new Head(true, true, reading.vocab()), false);
+                    new Head(true, Loss.SOFTMAX, reading.vocab()), false);
             float[] initial = initial(network, kind);
             measured.add(new Measured(kind.name, kind.label, kind.colour, false, measure(network, initial, new float[0], reading)));
             Replica.Result trained = train(kind.name, network, initial, reading);

@@ -13,9 +13,9 @@ import org.rondo.kernels.GradientFlow;
 import org.rondo.kernels.Head;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout;
+import org.rondo.kernels.Loss;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Parameters;
-import org.rondo.kernels.Streams;
 import org.rondo.kernels.Streams;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
@@ -28,7 +28,7 @@ class FlowPageTest {
     private static final int STEPS = 9;
 
     private static GradientFlow flow(Cell cell, int layers) {
-        Network network = new Network(3, 2, cell, 4, layers, false, new Head(true, true, 3), false);
+        Network network = new Network(3, 2, cell, 4, layers, false, new Head(true, Loss.SOFTMAX, 3), false);
         Streams shard = new Streams(0, new int[][] {IntStream.range(0, STEPS + 1).map(i -> i % 3).toArray()});
         try (Kernel kernel = Kernel.open("reference", Layout.forTraining(network, 1, STEPS, false, 0))) {
             return GradientFlow.of(kernel, Parameters.initial(network, 1), new float[0], shard, 0, 1);

@@ -133,11 +133,31 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
     /** For the loss times {@code scale}: z becomes dz = scale * 2 (z - y) / outputs, 0 where a row does not count. */
     public abstract void squaredBackward(Layout.Dense d, int[] counts, float scale);
 
-    /** From dz: writes dW, db and dx. Once after each {@link #softmaxBackward} or {@link #squaredBackward}, which may leave making
-     *  dz to it. */
+    /** (20), (21) and (24): the losses of a sequence's rows add up to -log of the probability of its targets; and p, the probabilities
+     *  of its labels at every step. z stays as it is.
+     *  @param targets at every step of a sequence, or at none, where it does not count. Null: probabilities only
+     *  @param lengths as for {@link #recurrentForward}; past its length a sequence has no targets */
+    public abstract void crfForward(Layout.Dense d, int[] targets, int[] lengths);
+
+    /** (25) for the loss times {@code scale}: z becomes dz = scale * (p - onehot(target)), 0 where a row does not count; writes the
+     *  gradients of the transitions. After {@link #crfForward} with the same targets and lengths. */
+    public abstract void crfBackward(Layout.Dense d, int[] targets, int[] lengths, float scale);
+
+    /** (22): the best labels under z and what is allowed, of a CRF, or of a softmax, whose transitions all score 0. After
+     *  {@link #denseForward} and before any backward. Where two are equally good, the lower label wins, from the last step to the first.
+     *  @param lengths as for {@link #recurrentForward}
+     *  @param allowed whether label y may follow x at x*outputs + y, then whether a sequence may start with y, then whether it may
+     *                 end with it: outputs * (outputs + 2). Null: all may
+     *  @param into    a label for every row, {@link Window#NONE} past its sequence's length
+     *  @throws IllegalArgumentException if nothing is allowed for one of the sequences, or {@link Layout#decodes} is false */
+    public abstract void viterbi(Layout.Dense d, int[] lengths, boolean[] allowed, int[] into);
+
+    /** From dz: writes dW, db and dx. Once after each {@link #softmaxBackward}, {@link #squaredBackward} or {@link #crfBackward}, which
+     *  may leave making dz to it. */
     public abstract void denseBackward(Layout.Dense d);
 
-    /** The probabilities of {@code rows} rows from {@code first} on, after {@link #softmaxForward} and before any backward.
+    /** The probabilities of {@code rows} rows from {@code first} on, after {@link #softmaxForward} or {@link #crfForward} and before any
+     *  backward; of a CRF, 0 past a sequence's length.
      *  @param into rows x outputs floats */
     public abstract void readProbabilities(Layout.Dense d, int first, int rows, float[] into);
 
@@ -192,6 +212,10 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
         if (lengths != null) checkIds("lengths", lengths, r.batch(), 1, 0, r.seqLen() + 1);
     }
 
+    private void checkLengths(int[] lengths) {
+        if (lengths != null) checkIds("lengths", lengths, layout.batch, 1, 0, layout.seqLen + 1);
+    }
+
     void check(Layout.Dense d, boolean trains) {
         checkOwn("dense layer", d, d == layout.head, trains);
     }
@@ -202,14 +226,10 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
         if (!layout.network.tied()) throw new IllegalArgumentException("embedding and head of " + layout.network + " are not tied, expected a network with tied=true");
     }
 
-    void checkHead(Layout.Dense d, boolean softmax, boolean trains) {
+    void checkHead(Layout.Dense d, Loss loss, boolean trains) {
         check(d, trains);
-        if (softmax != layout.network.head().softmax())
-            throw new IllegalArgumentException("the operation is of a " + loss(softmax) + ", expected one of the head's " + loss(!softmax));
-    }
-
-    private static String loss(boolean softmax) {
-        return softmax ? "softmax" : "squared error";
+        Loss own = layout.network.head().loss();
+        if (loss != own) throw new IllegalArgumentException("the operation is of the loss " + loss.label() + ", expected one of the head's: " + own.label());
     }
 
     void checkInputs(Layout.Embedding e, int[] ids, boolean trains) {
@@ -217,9 +237,40 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
         checkIds("inputs", ids, e.batch(), e.seqLen(), 0, e.vocab());
     }
 
-    void checkTargets(Layout.Dense d, int[] targets, boolean softmax, boolean trains) {
-        checkHead(d, softmax, trains);
-        checkIds(targetsName(), targets, layout.batch, d.rows() / layout.batch, Window.NONE, softmax ? d.outputs() : 1);
+    void checkTargets(Layout.Dense d, int[] targets, Loss loss, boolean trains) {
+        checkHead(d, loss, trains);
+        checkIds(targetsName(), targets, layout.batch, d.rows() / layout.batch, Window.NONE, layout.network.head().classes() ? d.outputs() : 1);
+    }
+
+    void checkCrf(Layout.Dense d, int[] targets, int[] lengths, boolean trains) {
+        checkHead(d, Loss.CRF, trains);
+        checkLengths(lengths);
+        if (targets == null && !trains) return;
+        checkTargets(d, targets, Loss.CRF, trains);
+        checkPadding(targets, lengths);
+        for (int n = 0; n < targets.length; n++) {
+            int t = n / layout.batch, b = n % layout.batch;
+            if ((lengths == null || t < lengths[b]) && targets[n] < 0 != targets[b] < 0)
+                throw new IllegalArgumentException("targets of step " + t + ", sequence " + b + " is " + targets[n] + ", but that of its first step is " + targets[b]
+                        + "; expected labels at all of its steps, or Window.NONE (" + Window.NONE + ") at all for a sequence that does not count");
+        }
+    }
+
+    void checkViterbi(Layout.Dense d, int[] lengths, boolean[] allowed, int[] into) {
+        check(d, false);
+        if (!layout.decodes())
+            throw new IllegalArgumentException("head is " + layout.network.head() + ", expected a CRF, or a softmax at every step over at most " + Layout.MOST_DECODED
+                    + " labels");
+        checkLengths(lengths);
+        if (into == null || into.length != d.rows())
+            throw new IllegalArgumentException("array has room for " + (into == null ? "null" : into.length) + " labels, expected " + d.rows() + ", one for every row");
+        if (allowed != null) Decoding.check(allowed, d.outputs(), lengths, layout.batch, layout.seqLen);
+    }
+
+    void checkProbabilities(Layout.Dense d, int first, int rows, float[] into) {
+        checkRows(d, first, rows, into);
+        Head head = layout.network.head();
+        if (!head.classes()) throw new IllegalArgumentException("the head's loss is " + head.loss().label() + ", which has no probabilities; expected one of classes");
     }
 
     /** Rows of the head that are read into an array. */
@@ -327,7 +378,7 @@ public abstract sealed class Kernel implements AutoCloseable permits ReferenceKe
     }
 
     private String targetsName() {
-        return layout.network.head().softmax() ? "targets" : "counts";
+        return layout.network.head().classes() ? "targets" : "counts";
     }
 
     /** @throws IllegalArgumentException unless the vector has parameterCount floats */

@@ -30,6 +30,10 @@ public final class Layout {
     /** Rows of a window that the native backward pass packs at a time, and panels of the head that it takes at a time. */
     static final int PACKED_ROWS = 1024, HEAD_PANELS = 4;
     private static final int MOST_TOKENS = 1 << 24;
+    /** Labels of a softmax that can still be decoded: there is room for a table of their transitions, 1 MB. */
+    static final int MOST_DECODED = 512;
+    /** Sequences that are decoded at a time. */
+    private static final int DECODED_AT_ONCE = 4;
 
     /** Blocks of the same form: {@link #at(Block, Tensor)}. */
     public enum Block { PARAMETERS, GRADIENTS, FIRST_MOMENT, SECOND_MOMENT }
@@ -72,11 +76,16 @@ public final class Layout {
      *  @param tokens its {@code out} lies beside the embedded tokens in the inputs of layer 0 */
     public record Spelled(Embedding characters, Layer layer, Embedding tokens) { }
 
-    /** z = W x + b and a loss. {@code x}, {@code dx}: rows of {@code inputs}; {@code z}: rows of {@code outputs}, in panels of
-     *  64; {@code loss}: one row, a number for every row of z; {@code y}: what z should be, for the squared error, else null;
-     *  {@code sums}: what turns a row of z into probabilities, for the native kernel, which keeps z itself. */
-    public record Dense(int outputs, int inputs, int rows, Matrix W, Matrix b, Matrix dW, Matrix db,
-                        Matrix x, Matrix z, Matrix loss, Matrix y, Matrix dx, Matrix sums, Matrix scratch) { }
+    /** z = W x + b and a loss, of {@code batch} sequences. {@code x}, {@code dx}: rows of {@code inputs}; {@code z}: rows of
+     *  {@code outputs}, in panels of 64; {@code loss}: one row, a number for every row of z; {@code y}: what z should be, for the
+     *  squared error, else null; {@code sums}: what turns a row of z into probabilities, for a softmax of the native kernel, which keeps z
+     *  itself, else null; {@code crf}: of a CRF, else null. */
+    public record Dense(int outputs, int inputs, int rows, int batch, Matrix W, Matrix b, Matrix dW, Matrix db,
+                        Matrix x, Matrix z, Matrix loss, Matrix y, Matrix dx, Matrix sums, Matrix scratch, Crf crf) { }
+
+    /** Scores of transitions: {@code A} has a row for every label that a step comes from. {@code alpha} and {@code p}, the
+     *  marginals: a row for every row of z, as wide; {@code beta}: in panels, as z. */
+    public record Crf(Matrix A, Matrix start, Matrix end, Matrix dA, Matrix dStart, Matrix dEnd, Matrix alpha, Matrix beta, Matrix p) { }
 
     public final Network network;
     public final Window.Size size;
@@ -96,8 +105,9 @@ public final class Layout {
     /** Directions of all layers, that of spelling among them, and all embeddings. */
     final List<Recurrent> recurrents;
     final List<Embedding> embeddings;
-    /** A window's token ids, targets or lengths, on their way into an operation of the native kernel. */
-    final Matrix ids;
+    /** A window's token ids, targets or labels, and the lengths of its sequences, on their way into an operation of the native
+     *  kernel, or out of it. */
+    final Matrix ids, lengths;
     /** Nothing in it outlives an operation. */
     final Matrix scratch;
 
@@ -153,7 +163,8 @@ public final class Layout {
 
         int n = batch * seqLen, spelling = network.spelling() == null ? 0 : size.words() * size.characters();
         ids = claim("ids", 1, Math.max(n, spelling));
-        long scratchFloats = Math.max(Math.max(stagedFloats(), readFloats()), training ? scratchFloats() : 0);
+        lengths = claim("lengths", 1, Math.max(batch, size.words()));
+        long scratchFloats = Math.max(Math.max(Math.max(stagedFloats(), readFloats()), labelFloats()), training ? scratchFloats() : 0);
         scratch = claim("scratch", scratchFloats / VECTOR + 1, VECTOR);
         inputs = claim("inputs", n, network.inputSize(0));
         dInputs = training && network.vocab() > 0 ? claim("d inputs", n, network.inputSize(0)) : null;
@@ -223,10 +234,17 @@ public final class Layout {
         boolean own = dropout || !kind.atEveryStep();
         Matrix W = network.tied() ? claim("tied weight", (long) outputPanels() * width, PANEL) : at(Block.PARAMETERS, "output.weight");
         Matrix dW = !training ? null : network.tied() ? claim("d tied weight", (long) outputPanels() * width, PANEL) : at(Block.GRADIENTS, "output.weight");
-        return new Dense(outputs, width, rows, W, at(Block.PARAMETERS, "output.bias"), dW, at(Block.GRADIENTS, "output.bias"),
+        return new Dense(outputs, width, rows, batch, W, at(Block.PARAMETERS, "output.bias"), dW, at(Block.GRADIENTS, "output.bias"),
                 own ? claim("x of head", rows, width) : below, claim("z", (long) rows * outputPanels(), PANEL), claim("loss", 1, rows),
-                kind.softmax() ? null : claim("y", rows, outputs),
-                !training ? null : kind.atEveryStep() ? dBelow : claim("dx of head", rows, width), claim("sums", rows, 2 * VECTOR), scratch);
+                kind.loss() == Loss.SQUARED_ERROR ? claim("y", rows, outputs) : null,
+                !training ? null : kind.atEveryStep() ? dBelow : claim("dx of head", rows, width),
+                kind.softmax() ? claim("sums", rows, 2 * VECTOR) : null, scratch, kind.crf() ? crf(rows, outputs) : null);
+    }
+
+    private Crf crf(int rows, int labels) {
+        return new Crf(at(Block.PARAMETERS, "transitions"), at(Block.PARAMETERS, "transitions_start"), at(Block.PARAMETERS, "transitions_end"),
+                at(Block.GRADIENTS, "transitions"), at(Block.GRADIENTS, "transitions_start"), at(Block.GRADIENTS, "transitions_end"),
+                claim("alpha", rows, labels), claim("beta", (long) rows * outputPanels(), PANEL), claim("p", rows, labels));
     }
 
     /** Where the blocks end, and what depends on the window's size begins. */
@@ -236,7 +254,7 @@ public final class Layout {
 
     /** Whether there are columns that no operation writes, so that they must be zero from the start. Forward writes all of the gates'. */
     boolean isPadded(Matrix m) {
-        return m.cols() != m.stride() || m.equals(head.W()) || m.equals(head.dW()) || m.equals(head.z());
+        return m.cols() != m.stride() || m.equals(head.W()) || m.equals(head.dW()) || m.equals(head.z()) || head.crf() != null && m.equals(head.crf().beta());
     }
 
     /** Floats of the whole memory. */
@@ -251,6 +269,17 @@ public final class Layout {
 
     public boolean has(Block block) {
         return blocks.containsKey(block);
+    }
+
+    /** Whether there is room for {@link Kernel#viterbi}: labels at every step, at most 512 of them for a softmax. */
+    public boolean decodes() {
+        Head head = network.head();
+        return head.crf() || head.softmax() && head.atEveryStep() && head.outputs() <= MOST_DECODED;
+    }
+
+    /** Whether a tensor lies row by row, a stride apart; others lie in panels. */
+    static boolean isRows(Tensor t) {
+        return t.name().endsWith("embedding.weight") || t.name().startsWith("transitions");
     }
 
     /** A whole block, for sweeps that do not care about tensors.
@@ -320,6 +349,18 @@ public final class Layout {
         return (long) Math.min(rows, READ_ROWS) * network.head().outputs() + VECTOR;
     }
 
+    /** Floats of what labels and their transitions need: for decoding, which are allowed, a byte each, their scores, and those of
+     *  the labels of some sequences; for a CRF, at other times, two tables of transitions in panels, or alpha packed and a table of
+     *  counts. */
+    private long labelFloats() {
+        if (!decodes()) return 0;
+        long labels = network.head().outputs(), stride = (labels + VECTOR - 1) / VECTOR * VECTOR;
+        long allowed = (labels * (labels + 2) / (Float.BYTES * VECTOR) + 1) * VECTOR;
+        long decoding = allowed + (labels + 2 + (long) DECODED_AT_ONCE * seqLen) * stride;
+        if (!network.head().crf()) return decoding;
+        return Math.max(decoding, Math.max(2 * labels * outputPanels() * PANEL, batch * seqLen * labels + VECTOR + labels * stride));
+    }
+
     /** Floats that the transposed weights of one layer and a packed block of its input need, or a few panels of the
      *  head's transposed weights and its whole packed input: the most that an operation needs. */
     private long scratchFloats() {
@@ -339,13 +380,8 @@ public final class Layout {
         String name = t.name();
         long from = places.values().stream().mapToLong(Matrix::floats).sum();
         int inputs = t.shape().size() == 2 ? t.shape().get(1) : 1;
-        if (isRows(t)) return matrix(name, from, t.shape().get(0), inputs);
+        if (isRows(t)) return matrix(name, from, t.size() / t.shape().get(t.shape().size() - 1), t.shape().get(t.shape().size() - 1));
         return matrix(name, from, (name.startsWith("output.") ? outputPanels() : gatePanels(units(t))) * inputs, PANEL);
-    }
-
-    /** Whether a tensor lies in rows of its own, and not in panels. */
-    static boolean isRows(Tensor t) {
-        return t.name().endsWith("embedding.weight");
     }
 
     /** Hidden units of the layer that a tensor is of. */

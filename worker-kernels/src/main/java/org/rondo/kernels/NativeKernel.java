@@ -15,6 +15,7 @@ public final class NativeKernel extends Kernel {
     /** Bytes of this machine, or of the container that it is. */
     static final long MACHINE = ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
     private static final int ANY = -1;
+    private static final Layout.Crf NO_CRF = new Layout.Crf(null, null, null, null, null, null, null, null, null);
 
     private final String instructionSet;
     private final long kernels;
@@ -156,9 +157,15 @@ public final class NativeKernel extends Kernel {
         return layout.ids.offset();
     }
 
-    /** @param ids targets or lengths, or null, which stays null */
+    /** @param ids targets, or null, which stays null */
     private long place(int[] ids) {
         return ids == null ? -1 : place(ids, ids.length);
+    }
+
+    private long placeLengths(int[] lengths) {
+        if (lengths == null) return -1;
+        writeIds(memory, layout.lengths.offset(), lengths, lengths.length);
+        return layout.lengths.offset();
     }
 
     /** Notes what may become other than zero. */
@@ -191,14 +198,14 @@ public final class NativeKernel extends Kernel {
     @Override public void recurrentForward(Layout.Recurrent r, int[] lengths) {
         check(r, lengths, false);
         long[] layer = operands.get(r);
-        long place = place(lengths);
+        long place = placeLengths(lengths);
         team.run((phase, part, parts) -> recurrentForward(kernels, memory, layer, place, phase, part, parts));
     }
 
     @Override public void recurrentBackward(Layout.Recurrent r, int[] lengths) {
         check(r, lengths, true);
         long[] layer = operands.get(r);
-        long place = place(lengths);
+        long place = placeLengths(lengths);
         team.run((phase, part, parts) -> recurrentBackward(kernels, memory, layer, place, phase, part, parts));
     }
 
@@ -209,24 +216,48 @@ public final class NativeKernel extends Kernel {
     }
 
     @Override public void softmaxForward(Layout.Dense d, int[] targets) {
-        if (targets == null) checkHead(d, true, false);
-        else checkTargets(d, targets, true, false);
+        if (targets == null) checkHead(d, Loss.SOFTMAX, false);
+        else checkTargets(d, targets, Loss.SOFTMAX, false);
         softmaxForward(kernels, memory, operands.get(d), place(targets));
     }
 
     @Override public void softmaxBackward(Layout.Dense d, int[] targets, float scale) {
-        checkTargets(d, targets, true, true);
+        checkTargets(d, targets, Loss.SOFTMAX, true);
         softmaxBackward(kernels, memory, operands.get(d), place(targets), scale);
     }
 
     @Override public void squaredForward(Layout.Dense d, int[] counts) {
-        checkTargets(d, counts, false, false);
+        checkTargets(d, counts, Loss.SQUARED_ERROR, false);
         squaredForward(kernels, memory, operands.get(d), place(counts));
     }
 
     @Override public void squaredBackward(Layout.Dense d, int[] counts, float scale) {
-        checkTargets(d, counts, false, true);
+        checkTargets(d, counts, Loss.SQUARED_ERROR, true);
         squaredBackward(kernels, memory, operands.get(d), place(counts), scale);
+    }
+
+    @Override public void crfForward(Layout.Dense d, int[] targets, int[] lengths) {
+        checkCrf(d, targets, lengths, false);
+        long[] dense = operands.get(d);
+        long placeOfTargets = place(targets), place = placeLengths(lengths);
+        team.run((phase, part, parts) -> crfForward(kernels, memory, dense, placeOfTargets, place, phase, part, parts));
+    }
+
+    @Override public void crfBackward(Layout.Dense d, int[] targets, int[] lengths, float scale) {
+        checkCrf(d, targets, lengths, true);
+        long[] dense = operands.get(d);
+        long placeOfTargets = place(targets), place = placeLengths(lengths);
+        team.run((phase, part, parts) -> crfBackward(kernels, memory, dense, placeOfTargets, place, scale, phase, part, parts));
+    }
+
+    @Override public void viterbi(Layout.Dense d, int[] lengths, boolean[] allowed, int[] into) {
+        checkViterbi(d, lengths, allowed, into);
+        long[] dense = operands.get(d);
+        long place = placeLengths(lengths), labels = layout.ids.offset();
+        boolean all = allowed == null;
+        if (!all) writeAllowed(memory, d.scratch().offset(), allowed);      // kernel.h: it begins with them
+        team.run((phase, part, parts) -> viterbi(kernels, memory, dense, place, all, labels, phase, part, parts));
+        readIds(memory, labels, into);
     }
 
     @Override public void denseBackward(Layout.Dense d) {
@@ -236,7 +267,7 @@ public final class NativeKernel extends Kernel {
     }
 
     @Override public void readProbabilities(Layout.Dense d, int first, int rows, float[] into) {
-        checkRows(d, first, rows, into);
+        checkProbabilities(d, first, rows, into);
         int atOnce = (int) ((d.scratch().floats() - Layout.VECTOR) / d.outputs());      // kernel.h: and a vector
         readProbabilities(kernels, memory, operands.get(d), first, rows, atOnce, into);
     }
@@ -342,8 +373,10 @@ public final class NativeKernel extends Kernel {
     }
 
     private static long[] operands(Layout.Dense d) {
-        return operands(new long[] {d.outputs(), d.inputs(), d.rows()}, d.W(), d.b(), d.dW(), d.db(),
-                d.x(), d.z(), d.loss(), d.y(), d.dx(), d.sums(), d.scratch());
+        Layout.Crf crf = d.crf() == null ? NO_CRF : d.crf();
+        return operands(new long[] {d.outputs(), d.inputs(), d.rows(), d.batch()}, d.W(), d.b(), d.dW(), d.db(),
+                d.x(), d.z(), d.loss(), d.y(), d.dx(), d.sums(), d.scratch(),
+                crf.A(), crf.start(), crf.end(), crf.dA(), crf.dStart(), crf.dEnd(), crf.alpha(), crf.beta(), crf.p());
     }
 
     /** Sizes, then offsets, -1 where there is no matrix: kernel.h's structs in the order of their fields. */
@@ -400,6 +433,16 @@ public final class NativeKernel extends Kernel {
     private static native void squaredForward(long kernels, long memory, long[] dense, long counts);
 
     private static native void squaredBackward(long kernels, long memory, long[] dense, long counts, float scale);
+
+    private static native boolean crfForward(long kernels, long memory, long[] dense, long targets, long lengths, int phase, int part, int parts);
+
+    private static native boolean crfBackward(long kernels, long memory, long[] dense, long targets, long lengths, float scale, int phase, int part, int parts);
+
+    private static native boolean viterbi(long kernels, long memory, long[] dense, long lengths, boolean all, long labels, int phase, int part, int parts);
+
+    private static native void writeAllowed(long memory, long offset, boolean[] allowed);
+
+    private static native void readIds(long memory, long offset, int[] into);
 
     private static native boolean denseBackward(long kernels, long memory, long[] dense, int phase, int part, int parts);
 

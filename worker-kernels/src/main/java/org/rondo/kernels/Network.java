@@ -47,11 +47,11 @@ public record Network(int vocab, int embedding, Spelling spelling, Cell cell, in
         double width = (bidirectional ? 2.0 : 1) * hidden, input = embedding + (spelling == null ? 0.0 : spelling.width());
         if (tied && (vocab != head.outputs() || !head.softmax()))
             throw new IllegalArgumentException("tied needs a softmax over the vocabulary of " + vocab + ", but the head has " + head.outputs()
-                    + (head.softmax() ? " classes" : " numbers") + "; set --tied false (spark.rondo.tied)");
+                    + " outputs and the loss " + head.loss().label() + "; set --tied false (spark.rondo.tied)");
         if (tied && embedding != width)
             throw new IllegalArgumentException("tied needs embedding equal to " + (bidirectional ? "twice hidden" : "hidden") + ", but embedding is "
                     + embedding + " and hidden " + hidden + "; set --embedding " + (long) width + " (spark.rondo.embedding)");
-        double floats = (double) vocab * embedding + head.outputs() * (width + 1)
+        double floats = (double) vocab * embedding + head.outputs() * (width + 1) + (head.crf() ? head.outputs() * (head.outputs() + 2.0) : 0)
                 + cell.gates() * width * (input + (layers - 1) * width + layers * (hidden + 1.0)) + 3 * width * layers;
         if (floats > Integer.MAX_VALUE / 2)
             throw new IllegalArgumentException("vocab " + vocab + ", embedding " + embedding + ", hidden " + hidden + ", layers " + layers + " and "
@@ -66,11 +66,12 @@ public record Network(int vocab, int embedding, Spelling spelling, Cell cell, in
 
     /** A language model of LSTM layers: at every step a softmax over what may come next. */
     public Network(int vocab, int embedding, int hidden, int layers) {
-        this(vocab, embedding, Cell.LSTM, hidden, layers, false, new Head(true, true, vocab), false);
+        this(vocab, embedding, Cell.LSTM, hidden, layers, false, new Head(true, Loss.SOFTMAX, vocab), false);
     }
 
     /** Names are PyTorch's; rows of an LSTM's tensors are the gates i f g o in this order, {@code hidden} rows each. The two
-     *  biases that PyTorch keeps are one here (their sum). Peepholes are p_i, p_f, p_o. */
+     *  biases that PyTorch keeps are one here (their sum). Peepholes are p_i, p_f, p_o.
+     *  {@code transitions} of a CRF has a row for every label that a step comes from. */
     public List<Tensor> tensors() {
         List<Tensor> table = new ArrayList<>();
         if (vocab > 0) add(table, "embedding.weight", vocab, embedding);
@@ -82,6 +83,11 @@ public record Network(int vocab, int embedding, Spelling spelling, Cell cell, in
             for (String direction : DIRECTIONS.subList(0, bidirectional ? 2 : 1)) addRecurrent(table, "", "_l" + l + direction, inputSize(l), hidden);
         if (!tied) add(table, "output.weight", head.outputs(), width());
         add(table, "output.bias", head.outputs());
+        if (head.crf()) {
+            add(table, "transitions", head.outputs(), head.outputs());
+            add(table, "transitions_start", head.outputs());
+            add(table, "transitions_end", head.outputs());
+        }
         return List.copyOf(table);
     }
 

@@ -3,11 +3,12 @@ package org.rondo.kernels;
 /** All that is trained, in one flat vector, in the order of {@link Network#tensors()}. */
 public final class Parameters {
     private static final int INITIAL_WEIGHTS = 1;
+    private static final float TRANSITIONS = 0.1f;
 
     private Parameters() { }
 
     /** PyTorch's defaults for nn.Embedding, nn.LSTM or nn.RNN, and nn.Linear: embedding standard normal; layers uniform within
-     *  1/sqrt(hidden) of zero, the head within 1/sqrt of what it reads. A tied embedding is drawn as the head it also is.
+     *  1/sqrt(hidden) of zero, the head within 1/sqrt of what it reads. A tied embedding is drawn as the head it also is; transitions of a CRF are uniform within 0.1 of zero.
      *  Depends on seed and shapes alone. */
     public static float[] initial(Network network, long seed) {
         return initial(network, seed, 0);
@@ -26,7 +27,8 @@ public final class Parameters {
         for (Tensor t : network.tensors()) {
             boolean embedding = t.name().endsWith("embedding.weight"), head = t.name().startsWith("output.") || embedding;
             int H = t.name().startsWith("spelling.") ? network.spelling().hidden() : network.hidden();
-            float bound = (float) (head && range > 0 ? t.name().equals("output.bias") ? 0 : range : 1 / Math.sqrt(head ? network.width() : H));
+            float bound = t.name().startsWith("transitions") ? TRANSITIONS
+                    : (float) (head && range > 0 ? t.name().equals("output.bias") ? 0 : range : 1 / Math.sqrt(head ? network.width() : H));
             for (int i = t.offset(); i < t.end(); i++)
                 w[i] = embedding && !network.tied() && range == 0 ? random.normal() : bound * (2 * random.uniform() - 1);
             if (t.name().contains("bias_l") && network.cell().hasMemory())

@@ -246,8 +246,8 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void softmaxForward(Layout.Dense d, int[] targets) {
-        if (targets == null) checkHead(d, true, false);
-        else checkTargets(d, targets, true, false);
+        if (targets == null) checkHead(d, Loss.SOFTMAX, false);
+        else checkTargets(d, targets, Loss.SOFTMAX, false);
         double[] m = memory;
         for (int n = 0; n < d.rows(); n++) {
             int z = z(d, n);
@@ -261,14 +261,14 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void softmaxBackward(Layout.Dense d, int[] targets, float scale) {
-        checkTargets(d, targets, true, true);
+        checkTargets(d, targets, Loss.SOFTMAX, true);
         for (int n = 0; n < d.rows(); n++)
             for (int v = 0; v < d.outputs(); v++)                                                        // (10)
                 memory[z(d, n) + v] = targets[n] < 0 ? 0 : scale * (memory[z(d, n) + v] - (v == targets[n] ? 1 : 0));
     }
 
     @Override public void squaredForward(Layout.Dense d, int[] counts) {
-        checkTargets(d, counts, false, false);
+        checkTargets(d, counts, Loss.SQUARED_ERROR, false);
         for (int n = 0; n < d.rows(); n++) {
             double sum = 0;
             for (int v = 0; v < d.outputs(); v++) {                                                      // (18)
@@ -280,10 +280,31 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void squaredBackward(Layout.Dense d, int[] counts, float scale) {
-        checkTargets(d, counts, false, true);
+        checkTargets(d, counts, Loss.SQUARED_ERROR, true);
         for (int n = 0; n < d.rows(); n++)
             for (int v = 0; v < d.outputs(); v++)
                 memory[z(d, n) + v] = counts[n] < 0 ? 0 : scale * 2 * (memory[z(d, n) + v] - memory[row(d.y(), n) + v]) / d.outputs();
+    }
+
+    @Override public void crfForward(Layout.Dense d, int[] targets, int[] lengths) {
+        checkCrf(d, targets, lengths, false);
+        new ReferenceCrf(memory, d).forward(targets, lengths);
+    }
+
+    @Override public void crfBackward(Layout.Dense d, int[] targets, int[] lengths, float scale) {
+        checkCrf(d, targets, lengths, true);
+        new ReferenceCrf(memory, d).backward(targets, lengths, scale);
+    }
+
+    @Override public void viterbi(Layout.Dense d, int[] lengths, boolean[] allowed, int[] into) {
+        checkViterbi(d, lengths, allowed, into);
+        ReferenceCrf decoding = new ReferenceCrf(memory, d);
+        for (int b = 0; b < d.batch(); b++) {
+            int length = lengths == null ? layout.seqLen : lengths[b];
+            for (int t = 0; t < length; t++)
+                for (int y = 0; y < d.outputs(); y++) memory[at(d.scratch()) + t * d.outputs() + y] = output(d, t * d.batch() + b, y);
+            decoding.viterbi(b, length, allowed, into);
+        }
     }
 
     @Override public void denseBackward(Layout.Dense d) {
@@ -304,8 +325,8 @@ public final class ReferenceKernel extends Kernel {
     }
 
     @Override public void readProbabilities(Layout.Dense d, int first, int rows, float[] into) {
-        checkRows(d, first, rows, into);
-        for (int i = 0; i < rows * d.outputs(); i++) into[i] = (float) memory[z(d, first) + i];
+        checkProbabilities(d, first, rows, into);
+        for (int i = 0; i < rows * d.outputs(); i++) into[i] = (float) memory[probabilities(d, first + i / d.outputs()) + i % d.outputs()];
     }
 
     @Override public void readOutputs(Layout.Dense d, int row, float[] into) {
@@ -377,7 +398,7 @@ public final class ReferenceKernel extends Kernel {
         return at(m) + i / columns(tensor) * stride(tensor, m) + i % columns(tensor);
     }
 
-    /** An embedding's rows lie a stride apart, every other tensor is packed. */
+    /** Some tensors' rows lie a stride apart, every other is packed. */
     private static int stride(Tensor tensor, Matrix m) {
         return Layout.isRows(tensor) ? m.stride() : columns(tensor);
     }
@@ -392,6 +413,10 @@ public final class ReferenceKernel extends Kernel {
 
     private static int z(Layout.Dense d, int n) {
         return at(d.z()) + n * d.outputs();
+    }
+
+    private static int probabilities(Layout.Dense d, int n) {
+        return d.crf() == null ? z(d, n) : row(d.crf().p(), n);
     }
 
     /** Row of h and c after step t, in the layer's own direction. */

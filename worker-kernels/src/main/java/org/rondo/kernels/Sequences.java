@@ -94,7 +94,7 @@ public final class Sequences extends Shard {
         else expect(s, "features", sequence.features == null ? -1 : sequence.features.length, steps * network.embedding());
         if (network.spelling() != null) expect(s, "words", sequence.words == null ? -1 : sequence.words.length, steps);
         if (sequence.targets != null) expect(s, "targets", sequence.targets.length, targets);
-        if (!network.head().softmax()) expect(s, "values", sequence.values == null ? -1 : sequence.values.length, targets * network.head().outputs());
+        if (!network.head().classes()) expect(s, "values", sequence.values == null ? -1 : sequence.values.length, targets * network.head().outputs());
     }
 
     private void expect(int s, String what, int came, int expected) {
@@ -153,7 +153,7 @@ public final class Sequences extends Shard {
     private Window assemble(int[] batch, Draw draw) {
         int B = batch.length, T = sequences[batch[0]].steps, rows = network.head().atEveryStep() ? B * T : B, outputs = network.head().outputs(), width = network.embedding();
         int[] ids = network.vocab() > 0 ? new int[B * T] : null, targets = new int[rows], lengths = new int[B];
-        float[] features = network.vocab() > 0 ? null : new float[B * T * width], values = network.head().softmax() ? null : new float[rows * outputs];
+        float[] features = network.vocab() > 0 ? null : new float[B * T * width], values = network.head().classes() ? null : new float[rows * outputs];
         Arrays.fill(targets, Window.NONE);
         int tokens = 0;
         for (int b = 0; b < B; b++) {

@@ -117,10 +117,13 @@ public final class UnrolledNetwork {
         }
         if (network.tied()) kernel.tie(layout.embedding, head);
         kernel.denseForward(head);
-        if (network.head().softmax()) kernel.softmaxForward(head, window.targets());
-        else {
-            write("values", window.values(), head.y());
-            kernel.squaredForward(head, window.targets());
+        switch (network.head().loss()) {
+            case SOFTMAX -> kernel.softmaxForward(head, window.targets());
+            case CRF -> kernel.crfForward(head, window.targets(), window.lengths());
+            case SQUARED_ERROR -> {
+                write("values", window.values(), head.y());
+                kernel.squaredForward(head, window.targets());
+            }
         }
         return kernel.sum(head.loss());
     }
@@ -130,8 +133,11 @@ public final class UnrolledNetwork {
         kernel.checkPadding(window.targets(), window.lengths());
         Layout.Dense head = layout.head;
         float scale = 1f / Math.max(1, window.tokens());
-        if (network.head().softmax()) kernel.softmaxBackward(head, window.targets(), scale);
-        else kernel.squaredBackward(head, window.targets(), scale);
+        switch (network.head().loss()) {
+            case SOFTMAX -> kernel.softmaxBackward(head, window.targets(), scale);
+            case CRF -> kernel.crfBackward(head, window.targets(), window.lengths(), scale);
+            case SQUARED_ERROR -> kernel.squaredBackward(head, window.targets(), scale);
+        }
         kernel.denseBackward(head);
         undrop(head.dx(), draw, network.layers());
         if (!network.head().atEveryStep()) lastStates(top(), head.dx(), false);
@@ -147,10 +153,15 @@ public final class UnrolledNetwork {
     }
 
     /** The probabilities of what follows each of {@code rows} tokens of the last window from row {@code first} (t*batch + b) on,
-     *  or of the classes of as many sequences.
+     *  or of the labels at each of them, or of the classes of as many sequences.
      *  @param into rows x outputs of the head */
     public void probabilities(int first, int rows, float[] into) {
         kernel.readProbabilities(layout.head, first, rows, into);
+    }
+
+    /** The best labels of the last window's sequences, as {@link Kernel#viterbi} has it. */
+    public void decode(int[] lengths, boolean[] allowed, int[] into) {
+        kernel.viterbi(layout.head, lengths, allowed, into);
     }
 
     /** What the head says of row {@code row}, before its softmax if it has one.

@@ -6,7 +6,8 @@ import java.io.Serializable;
  *  {@code features} one is there, and of {@code targets} and {@code values}.
  *  @param ids      token ids, 0 where there is none
  *  @param features seqLen*batch rows of as many numbers as the network reads
- *  @param targets  a class for every row of the head, {@link #NONE} where none counts; for values, 0 where they count
+ *  @param targets  a class for every row of the head, {@link #NONE} where none counts; for values, 0 where they count; of a CRF, a label at
+ *                 all of a sequence's steps or at none
  *  @param values   a row of numbers for every row of the head
  *  @param lengths  steps of every sequence; null: all have seqLen
  *  @param size     of a window that stands by itself, starting from a state of zero; null: as the kernel was opened, from the state it has

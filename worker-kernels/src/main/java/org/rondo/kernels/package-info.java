@@ -2,7 +2,7 @@
  * Recurrent networks and the kernels that compute them. Nothing here knows Spark.
  *
  * <p>Read in this order: this page, {@link org.rondo.kernels.Network} (the architecture and its table of tensors),
- * {@link org.rondo.kernels.ReferenceKernel} (the equations as loops: the specification),
+ * {@link org.rondo.kernels.ReferenceKernel} (the equations as loops: the specification; those of the CRF are in ReferenceCrf),
  * {@link org.rondo.kernels.UnrolledNetwork} (forward and backward over a window), {@link org.rondo.kernels.Replica} (windows
  * after windows: truncated back-propagation through time). {@link org.rondo.kernels.NativeKernel} and {@code src/main/native}
  * compute the same, fast.
@@ -29,6 +29,16 @@
  *  (19)  (3) and (4) with + p_i * c_{t-1}, + p_f * c_{t-1}, (6) with + p_o * c_t       peepholes
  *        (5) with sigma in place of tanh                 candidateActivation
  * </pre>
+ * A CRF (Lafferty, McCallum and Pereira 2001) scores the labels y_1 to y_T of a sequence together, which has a label at every step
+ * and ends with its window; A[x][y] is the score of label y after label x:
+ * <pre>
+ *  (20)  s(y) = start[y_1] + sum over t of z_t[y_t] + sum over t > 1 of A[y_{t-1}][y_t] + end[y_T]
+ *        E = log Z - s(y),   Z = sum of exp(s(y')) over all y'
+ *  (21)  alpha_1[y] = exp(start[y] + z_1[y]),   alpha_t[y] = exp(z_t[y]) * sum over x of alpha_{t-1}[x] exp(A[x][y])
+ *        Z = sum over y of alpha_T[y] exp(end[y])
+ *  (22)  delta_1[y] = start[y] + z_1[y],   delta_t[y] = z_t[y] + max over x of (delta_{t-1}[x] + A[x][y])
+ *        the best y: y_T has the largest delta_T + end, y_{t-1} the largest delta_{t-1}[x] + A[x][y_t]; of equals the lowest
+ * </pre>
  * A layer may run in reverse, from the last step to the first; two directions read the same x_t, and the layer above reads
  * their h_t side by side. Steps at and past a sequence's length leave h and c as they are, in either direction.
  *
@@ -47,6 +57,13 @@
  *        and dp_i = sum di' * c_{t-1},  dp_f = sum df' * c_{t-1},  dp_o = sum do' * c_t
  *        vanilla RNN: dG = dh_t * (1 - h_t^2), in place of (12) to (15)
  *  (16)  dWx = sum dG_t x_t^T,   dWh = sum dG_t h_{t-1}^T,   db = sum dG_t,   dx_t = Wx^T dG_t
+ * </pre>
+ * For a CRF, in place of dz_t in (10), with p_t the probabilities of the labels at step t and p_t[x, y] those of labels at t-1 and t:
+ * <pre>
+ *  (23)  beta_T[y] = exp(end[y]),   beta_{t-1}[x] = sum over y of exp(A[x][y] + z_t[y]) beta_t[y]
+ *  (24)  p_t[y] = alpha_t[y] beta_t[y] / Z,   p_t[x, y] = alpha_{t-1}[x] exp(A[x][y] + z_t[y]) beta_t[y] / Z
+ *  (25)  dz_t = p_t - onehot(y_t),   dstart = p_1 - onehot(y_1),   dend = p_T - onehot(y_T)
+ *        dA[x][y] = sum over t > 1 of p_t[x, y] - 1 where y_{t-1} = x and y_t = y
  * </pre>
  *
  * <h2>Layouts</h2>

@@ -26,7 +26,8 @@ class Agreement {
 
         /** Terms of the longest chain of sums that a gradient is the end of: down through the layers, and back through time. */
         int terms() {
-            return network.head().outputs() + network.layers() * seqLen * (network.cell().gates() * network.width() + network.inputSize(0) + batch);
+            int ofHead = network.head().outputs() * (network.head().crf() ? seqLen : 1);
+            return ofHead + network.layers() * seqLen * (network.cell().gates() * network.width() + network.inputSize(0) + batch);
         }
     }
 
@@ -48,19 +49,24 @@ class Agreement {
         for (Cell cell : List.of(Cell.RNN, Cell.RELU, Cell.LSTM, Cell.PEEPHOLE, SIGMOID, SIGMOID_PEEPHOLE))
             for (boolean bidirectional : new boolean[] {false, true})
                 for (boolean atEveryStep : new boolean[] {true, false})
-                    for (boolean softmax : new boolean[] {true, false})
+                    for (Loss loss : losses(atEveryStep))
                         for (boolean lengths : new boolean[] {false, true}) {
-                            int turn = cases.size(), h = hidden[turn % 11], outputs = vocab[turn % 7];
-                            boolean tied = softmax && turn % 3 == 0, features = !tied && turn % 5 == 0;
+                            int turn = cases.size(), h = hidden[turn % 11], outputs = loss == Loss.CRF ? hidden[turn * 3 % 11] : vocab[turn % 7];
+                            boolean tied = loss == Loss.SOFTMAX && turn % 3 == 0, features = !tied && turn % 5 == 0;
                             Network network = new Network(features ? 0 : tied ? outputs : 40, tied ? (bidirectional ? 2 : 1) * h : embedding[turn * 3 % 7],
-                                    cell, h, 1 + turn / 2 % 2, bidirectional, new Head(atEveryStep, softmax, outputs), tied);
+                                    cell, h, 1 + turn / 2 % 2, bidirectional, new Head(atEveryStep, loss, outputs), tied);
                             cases.add(new Case(network, batch[turn % 5], 2 + turn % 4, lengths));
                         }
         int tall = Layout.PACKED_ROWS / 5 + 1;    // more rows than are packed at a time
-        cases.add(new Case(new Network(100, 20, Cell.RNN, 24, 1, true, new Head(true, true, 100), false), tall, 5, true));
-        cases.add(new Case(new Network(100, 20, Cell.PEEPHOLE, 65, 1, false, new Head(true, true, 100), false), tall, 5, true));    // and gates of more than 1 MB
+        cases.add(new Case(new Network(100, 20, Cell.RNN, 24, 1, true, new Head(true, Loss.SOFTMAX, 100), false), tall, 5, true));
+        cases.add(new Case(new Network(100, 20, Cell.PEEPHOLE, 65, 1, false, new Head(true, Loss.SOFTMAX, 100), false), tall, 5, true));    // and gates of more than 1 MB
         cases.add(new Case(new Network(100, 20, 129, 2), 3, 2, false));    // more panels of gates than dx adds at a time
         return cases;
+    }
+
+    /** Those that a head can have. */
+    static List<Loss> losses(boolean atEveryStep) {
+        return atEveryStep ? List.of(Loss.values()) : List.of(Loss.SOFTMAX, Loss.SQUARED_ERROR);
     }
 
     static Stream<Arguments> instructionSetsAndCases() {
@@ -118,8 +124,8 @@ class Agreement {
         return values;
     }
 
-    /** One target in four does not count, nor does one past a sequence's end. The first sequence has no steps at all where
-     *  sequences have lengths. */
+    /** One target in four does not count, or of a CRF all of a sequence, nor does one past a sequence's end. The first sequence has no
+     *  steps at all where sequences have lengths. */
     static Window randomWindow(Case c, long seed) {
         Random random = new Random(seed);
         Network network = c.network;
@@ -127,12 +133,15 @@ class Agreement {
         int n = c.batch * c.seqLen, rows = head.atEveryStep() ? n : c.batch;
         int[] ids = network.vocab() == 0 ? null : random.ints(n, 0, network.vocab()).toArray();
         float[] features = network.vocab() == 0 ? uniform(n * network.embedding(), 1, seed) : null;
-        float[] values = head.softmax() ? null : uniform(rows * head.outputs(), 1, seed + 1);
+        float[] values = head.classes() ? null : uniform(rows * head.outputs(), 1, seed + 1);
         int[] lengths = c.lengths ? random.ints(c.batch, 0, c.seqLen + 1).toArray() : null;
         if (lengths != null) lengths[0] = 0;
-        int[] targets = random.ints(rows, 0, head.softmax() ? head.outputs() : 1).toArray();
+        int[] targets = random.ints(rows, 0, head.classes() ? head.outputs() : 1).toArray();
+        int counted = head.crf() ? c.batch : rows;
+        for (int i = 0; i < counted; i++) if (random.nextInt(4) == 0) targets[i] = Window.NONE;
+        for (int i = counted; i < rows; i++) if (targets[i % c.batch] < 0) targets[i] = Window.NONE;
         for (int i = 0; i < rows; i++)
-            if (random.nextInt(4) == 0 || lengths != null && head.atEveryStep() && i / c.batch >= lengths[i % c.batch]) targets[i] = Window.NONE;
+            if (lengths != null && head.atEveryStep() && i / c.batch >= lengths[i % c.batch]) targets[i] = Window.NONE;
         return new Window(ids, features, targets, values, lengths, (int) Arrays.stream(targets).filter(y -> y >= 0).count());
     }
 }

@@ -19,7 +19,12 @@ class Fuzz {
         int hidden = 1 + random.nextInt(20), width = (bidirectional ? 2 : 1) * hidden, outputs = 1 + random.nextInt(70);
         int vocab = tied ? outputs : oneOf(0, 1 + random.nextInt(70));
         return new Network(vocab, tied ? width : 1 + random.nextInt(20), cell(), hidden, 1 + random.nextInt(3), bidirectional,
-                new Head(random.nextBoolean(), tied || random.nextBoolean(), outputs), tied);
+                head(tied, outputs), tied);
+    }
+
+    Head head(boolean tied, int outputs) {
+        boolean atEveryStep = random.nextBoolean();
+        return new Head(atEveryStep, tied ? Loss.SOFTMAX : oneOf(Agreement.losses(atEveryStep).toArray(new Loss[0])), outputs);
     }
 
     Layout layout() {
@@ -89,8 +94,12 @@ class Fuzz {
         return needs(l.network.tied(), "tied");
     }
 
-    boolean softmax(Layout l, boolean softmax) {
-        return needs(l.network.head().softmax() == softmax, softmax ? "softmax" : "squared error");
+    boolean classes(Layout l) {
+        return needs(l.network.head().classes(), "squared error");
+    }
+
+    boolean loss(Layout l, Loss loss) {
+        return needs(l.network.head().loss() == loss, loss.label());
     }
 
     Block block(Layout l) {
@@ -122,8 +131,35 @@ class Fuzz {
         return random.nextBoolean() ? null : ids(l.batch, 0, l.seqLen + 1);
     }
 
-    int[] targets(Layout l, boolean softmax) {
-        return ids(l.head.rows(), Window.NONE, softmax ? l.head.outputs() : 1);
+    int[] targets(Layout l, Loss loss) {
+        return ids(l.head.rows(), Window.NONE, loss == Loss.SQUARED_ERROR ? 1 : l.head.outputs());
+    }
+
+    /** Labels at every step of a sequence, or at none; and rarely at some, or past its end. Nothing where the lengths themselves are wrong. */
+    int[] labels(Layout l, int[] lengths) {
+        int[] targets = targets(l, Loss.CRF);
+        if (targets.length != l.head.rows() || !wrong.isEmpty()) return targets;
+        for (int b = 0; b < l.batch; b++) {
+            int length = lengths == null ? l.seqLen : lengths[b];
+            for (int t = 0; t < l.seqLen; t++)
+                targets[t * l.batch + b] = t >= length || targets[b] < 0 ? Window.NONE : Math.max(0, targets[t * l.batch + b]);
+        }
+        int n = random.nextInt(targets.length), before = targets[n];
+        if (random.nextInt(8) > 0) return targets;
+        targets[n] = before < 0 ? 0 : Window.NONE;
+        boolean past = n / l.batch >= (lengths == null ? l.seqLen : lengths[n % l.batch]), alone = lengths == null ? l.seqLen == 1 : lengths[n % l.batch] == 1;
+        if (past || !alone) wrong.add(String.valueOf(targets[n]));
+        return targets;
+    }
+
+    /** Transitions, nearly all of which are allowed, so that mostly there is a way. */
+    boolean[] allowed(Layout l) {
+        if (random.nextInt(3) == 0) return null;
+        int labels = l.head.outputs(), count = Math.min(1 << 16, labels * (labels + 2));
+        boolean[] allowed = new boolean[number(count, 0, count - 1, count + 1)];
+        for (int i = 0; i < allowed.length; i++) allowed[i] = random.nextInt(9) > 0;
+        unsure = true;
+        return allowed;
     }
 
     /** Something, or null where that is wrong. */

@@ -75,7 +75,7 @@ class FuzzTest extends Fuzz {
                 same(seed, k -> {
                     unsure = true;
                     Network network = new Network(oneOf(0, anySize(31)), anySize(31), cell(), anySize(17), anySize(10), random.nextBoolean(),
-                            new Head(random.nextBoolean(), random.nextBoolean(), anySize(31)), false);
+                            head(false, anySize(31)), false);
                     Layout layout = random.nextBoolean() ? Layout.forScoring(network, anySize(13), anySize(13))
                             : Layout.forTraining(network, anySize(13), anySize(13), random.nextBoolean(), random.nextInt(3));
                     List<Matrix> all = layout.matrices();
@@ -153,7 +153,7 @@ class FuzzTest extends Fuzz {
     private void operation(Kernel kernel) {
         Layout l = kernel.layout();
         int tokens = l.batch * l.seqLen;
-        switch (random.nextInt(25)) {
+        switch (random.nextInt(28)) {
             case 0 -> kernel.load(block(l), floats(l.network.parameterCount()));
             case 1 -> kernel.store(block(l), floats(l.network.parameterCount()));
             case 2 -> {
@@ -178,17 +178,27 @@ class FuzzTest extends Fuzz {
             case 13 -> kernel.recurrentBackward(own(layer(l), layer(other), trains(l)), lengths(l));
             case 14 -> kernel.denseForward(own(l.head, other.head));
             case 15 -> kernel.denseBackward(own(l.head, other.head, trains(l)));
-            case 16 -> kernel.softmaxForward(own(l.head, other.head, softmax(l, true)), random.nextBoolean() ? null : targets(l, true));
-            case 17 -> kernel.softmaxBackward(own(l.head, other.head, softmax(l, true), trains(l)), some(targets(l, true)), anyFloat());
-            case 18 -> kernel.squaredForward(own(l.head, other.head, softmax(l, false)), some(targets(l, false)));
-            case 19 -> kernel.squaredBackward(own(l.head, other.head, softmax(l, false), trains(l)), some(targets(l, false)), anyFloat());
-            case 20 -> kernel.readProbabilities(own(l.head, other.head), row(l), 1, atLeast(l.head.outputs()));
+            case 16 -> kernel.softmaxForward(own(l.head, other.head, loss(l, Loss.SOFTMAX)), random.nextBoolean() ? null : targets(l, Loss.SOFTMAX));
+            case 17 -> kernel.softmaxBackward(own(l.head, other.head, loss(l, Loss.SOFTMAX), trains(l)), some(targets(l, Loss.SOFTMAX)), anyFloat());
+            case 18 -> kernel.squaredForward(own(l.head, other.head, loss(l, Loss.SQUARED_ERROR)), some(targets(l, Loss.SQUARED_ERROR)));
+            case 19 -> kernel.squaredBackward(own(l.head, other.head, loss(l, Loss.SQUARED_ERROR), trains(l)), some(targets(l, Loss.SQUARED_ERROR)), anyFloat());
+            case 20 -> kernel.readProbabilities(own(l.head, other.head, classes(l)), row(l), 1, atLeast(l.head.outputs()));
             case 21 -> kernel.readOutputs(own(l.head, other.head), row(l), atLeast(l.head.outputs()));
             case 22 -> kernel.sgd(anyFloat(), momentum(l), random.nextBoolean(), step(), anyFloat());
             case 23 -> {
                 for (Block block : Block.values()) needs(l.has(block), block.toString());
                 kernel.adam(anyFloat(), 0.9f, 0.999f, 1e-8f, anyFloat(), step(), anyFloat());
             }
+            case 24 -> {
+                int[] lengths = lengths(l);
+                kernel.crfForward(own(l.head, other.head, loss(l, Loss.CRF)), random.nextBoolean() ? null : labels(l, lengths), lengths);
+            }
+            case 25 -> {
+                int[] lengths = lengths(l);
+                kernel.crfBackward(own(l.head, other.head, loss(l, Loss.CRF), trains(l)), some(labels(l, lengths)), lengths, anyFloat());
+            }
+            case 26 -> kernel.viterbi(own(l.head, other.head, needs(l.decodes(), l.network.head().loss().toString())), lengths(l), allowed(l),
+                    new int[number(l.head.rows(), 0, l.head.rows() + 1)]);
             default -> {
                 kernel.sum(matrix(l));
                 kernel.sumOfSquares(matrix(l));
@@ -200,16 +210,23 @@ class FuzzTest extends Fuzz {
     private void composed(UnrolledNetwork network, Kernel kernel) {
         Layout l = kernel.layout();
         int stateSize = l.batch * l.network.stateSize(), size = random.nextInt(4) == 0 ? 0 : stateSize;
-        switch (random.nextInt(7)) {
+        switch (random.nextInt(8)) {
             case 0 -> network.forward(window(l, true), l.training && random.nextBoolean() ? draw() : null);
             case 1 -> {
                 trains(l);
                 network.backward(window(l, false), l.training && random.nextBoolean() ? draw() : null);
             }
-            case 2 -> network.probabilities(row(l), 1, atLeast(l.head.outputs()));
+            case 2 -> {
+                classes(l);
+                network.probabilities(row(l), 1, atLeast(l.head.outputs()));
+            }
             case 3 -> network.outputs(row(l), atLeast(l.head.outputs()));
             case 4 -> network.setState(floats(size, stateSize + 1, 3 * stateSize + 7));
-            case 5 -> new UnrolledNetwork(kernel, new Dropout(needs(l.dropout, "0.5") ? 0.3 : 0.5, false));
+            case 5 -> {
+                needs(l.decodes(), l.network.head().loss().toString());
+                network.decode(lengths(l), allowed(l), new int[number(l.head.rows(), 0, l.head.rows() + 1)]);
+            }
+            case 6 -> new UnrolledNetwork(kernel, new Dropout(needs(l.dropout, "0.5") ? 0.3 : 0.5, false));
             default -> {
                 network.carry();
                 assertEquals(stateSize, network.state().length);
@@ -220,20 +237,21 @@ class FuzzTest extends Fuzz {
     /** Backward reads neither features nor values; forward with a softmax needs no targets. */
     private Window window(Layout l, boolean forward) {
         Network network = l.network;
-        boolean softmax = network.head().softmax();
+        Loss loss = network.head().loss();
+        boolean classes = network.head().classes();
         int[] ids = network.vocab() == 0 ? null : some(ids(l.batch * l.seqLen, 0, network.vocab()));
         float[] features = network.vocab() > 0 ? null : forward ? floats(l.batch * l.seqLen * network.embedding()) : new float[0];
         if (ids == null && features == null) wrong.add(String.valueOf((features = new float[l.inputs.rows() * l.inputs.cols() + 1]).length));   // has one of them
-        float[] values = softmax || !forward ? null : floats(l.head.rows() * network.head().outputs());
-        int[] targets = targets(l, softmax), lengths = lengths(l);
-        if (lengths != null && lengths.length == l.batch && network.head().atEveryStep()) pad(targets, lengths, l);
-        return new Window(ids, features, softmax && forward ? targets : some(targets), values, lengths, random.nextInt(9));
+        float[] values = classes || !forward ? null : floats(l.head.rows() * network.head().outputs());
+        int[] lengths = lengths(l), targets = network.head().crf() ? labels(l, lengths) : targets(l, loss);
+        if (!network.head().crf() && lengths != null && lengths.length == l.batch && network.head().atEveryStep()) pad(targets, lengths, l);
+        return new Window(ids, features, classes && forward ? targets : some(targets), values, lengths, random.nextInt(9));
     }
 
     /** No target counts past its sequence's end; or they stay as they are, which is wrong if one does. */
     private void pad(int[] targets, int[] lengths, Layout l) {
         boolean stay = random.nextInt(8) == 0;
-        int end = l.network.head().softmax() ? l.head.outputs() : 1;
+        int end = l.network.head().classes() ? l.head.outputs() : 1;
         for (int n = 0; n < Math.min(targets.length, l.batch * l.seqLen); n++) {
             if (targets[n] < 0 || targets[n] >= end || n / l.batch < lengths[n % l.batch]) continue;
             if (stay) wrong.add(String.valueOf(targets[n]));
@@ -256,9 +274,9 @@ class FuzzTest extends Fuzz {
 
     /** Everything that is no operation on a kernel. */
     private void data() {
-        switch (random.nextInt(19)) {
+        switch (random.nextInt(20)) {
             case 0 -> new Network(number(9, -1, Integer.MIN_VALUE, Integer.MAX_VALUE), size(), cell(), size(), number(3, 0, -1, 1001, Integer.MAX_VALUE),
-                    random.nextBoolean(), new Head(true, random.nextBoolean(), size()), false);
+                    random.nextBoolean(), head(false, size()), false);
             case 1 -> Layout.forTraining(new Network(5, 3, 4, 1), size(), size(), random.nextBoolean(), number(random.nextInt(3), -1, 3, Integer.MAX_VALUE));
             case 2 -> new Streams(3, new int[number(2, 0)][random.nextInt(9)]).window(number(random.nextInt(9), -1, Integer.MIN_VALUE), size());
             case 3 -> Philox.block(random.nextLong(), 1, 2, 3, 4, new int[number(4, 0, 3)]);
@@ -280,7 +298,8 @@ class FuzzTest extends Fuzz {
                 l.at(block(l), new Tensor(name(tensor.name()), tensor.shape(), 0));
             }
             case 12 -> new Cell(number(4, 0, 2, -1, Integer.MAX_VALUE), orElse(Activation.TANH, Activation.RELU), random.nextBoolean());
-            case 13 -> new Network(5, number(8, 7, 9), Cell.LSTM, 4, 1, true, new Head(false, needs(random.nextInt(8) > 0, "false"), number(5, 4)), true);
+            case 13 -> new Network(5, number(8, 7, 9), Cell.LSTM, 4, 1, true, new Head(false, needs(random.nextInt(8) > 0, "squared error") ? Loss.SOFTMAX : Loss.SQUARED_ERROR, number(5, 4)), true);
+            case 18 -> new Head(orElse(true, false), Loss.CRF, 3);
             case 14 -> new Optimizer(orElse("sgd", "adam", "adamw"), 0.9, true, 0, 1);
             case 15 -> new Optimizer("sgd", orElse(0.9, 0.0), true, 0, 1);
             case 16 -> new Optimizer(orElse("adamw", "adam", "sgd"), 0, false, 0.1, 1);

@@ -178,7 +178,7 @@ class GradientFlowTest {
     }
 
     @Test void whatCannotBeFollowedIsRefused() {
-        Network both = new Network(VOCAB, 3, Cell.RNN, 2, 1, true, new Head(true, true, VOCAB), false);
+        Network both = new Network(VOCAB, 3, Cell.RNN, 2, 1, true, new Head(true, Loss.SOFTMAX, VOCAB), false);
         var directions = assertThrows(IllegalArgumentException.class, () -> measure("reference", both, new float[both.parameterCount()], 1, 4));
         assertTrue(directions.getMessage().contains("one direction"), directions.getMessage());
         Network network = network(Cell.RNN, 2, 1);
@@ -204,7 +204,7 @@ class GradientFlowTest {
     }
 
     private static Network network(Cell cell, int hidden, int layers) {
-        return new Network(VOCAB, 3, cell, hidden, layers, false, new Head(true, true, VOCAB), false);
+        return new Network(VOCAB, 3, cell, hidden, layers, false, new Head(true, Loss.SOFTMAX, VOCAB), false);
     }
 
     private static void set(Network network, float[] parameters, String tensor, int i, float value) {

@@ -31,14 +31,14 @@ class GradientTest {
         for (Cell cell : List.of(Cell.RNN, Cell.RELU, Cell.LSTM, Cell.PEEPHOLE, SIGMOID, SIGMOID_PEEPHOLE))
             for (boolean bidirectional : new boolean[] {false, true})
                 for (boolean atEveryStep : new boolean[] {true, false})
-                    for (boolean softmax : new boolean[] {true, false})
+                    for (Loss loss : Agreement.losses(atEveryStep))
                         for (boolean lengths : new boolean[] {false, true}) {
                             int hidden = 2 + number % 3, width = (bidirectional ? 2 : 1) * hidden, layers = 1 + number % 2;
-                            boolean tied = softmax && number % 5 == 0, features = !tied && number % 3 == 0;
+                            boolean tied = loss == Loss.SOFTMAX && number % 5 == 0, features = !tied && number % 3 == 0;
                             int vocab = features ? 0 : 5, outputs = tied ? vocab : 3;
                             Dropout dropout = new Dropout(number % 4 == 0 ? 0.3 : 0, number % 8 == 0);
                             Network network = new Network(vocab, tied ? width : 4, cell, hidden, layers, bidirectional,
-                                    new Head(atEveryStep, softmax, outputs), tied);
+                                    new Head(atEveryStep, loss, outputs), tied);
                             cases.add(new Case(network, 3, 4, dropout, number % 2 * 0.3, lengths));
                             number++;
                         }
@@ -61,9 +61,15 @@ class GradientTest {
         int hidden = 1 + random.nextInt(5), outputs = 1 + random.nextInt(6), layers = 1 + random.nextInt(3);
         int vocab = tied ? outputs : random.nextInt(3) == 0 ? 0 : 1 + random.nextInt(6);
         Network network = new Network(vocab, tied ? (bidirectional ? 2 : 1) * hidden : 1 + random.nextInt(5), cells.get(random.nextInt(cells.size())), hidden,
-                layers, bidirectional, new Head(random.nextBoolean(), tied || random.nextBoolean(), outputs), tied);
+                layers, bidirectional, head(random, tied, outputs), tied);
         Dropout dropout = new Dropout(random.nextBoolean() ? 0 : random.nextDouble(0.9), random.nextBoolean());
         return new Case(network, 1 + random.nextInt(4), 1 + random.nextInt(5), dropout, random.nextBoolean() ? 0 : random.nextDouble(), random.nextBoolean());
+    }
+
+    private static Head head(SplittableRandom random, boolean tied, int outputs) {
+        boolean atEveryStep = random.nextBoolean();
+        List<Loss> losses = tied ? List.of(Loss.SOFTMAX) : Agreement.losses(atEveryStep);
+        return new Head(atEveryStep, losses.get(random.nextInt(losses.size())), outputs);
     }
 
     @ParameterizedTest @MethodSource({"cases", "randomCases"})
@@ -198,10 +204,12 @@ class GradientTest {
         for (int i = 0; i < values.length; i++) values[i] = (float) random.nextDouble(-1, 1);
         for (int i = 0; i < rows; i++) {
             boolean past = c.lengths && (head.atEveryStep() ? i / c.batch >= lengths[i % c.batch] : lengths[i] == 0);
-            targets[i] = past || random.nextDouble() < c.ignored ? Window.NONE : head.softmax() ? random.nextInt(head.outputs()) : 0;
+            boolean ignored = random.nextDouble() < c.ignored;
+            if (head.crf() && i >= c.batch) ignored = targets[i % c.batch] < 0;         // a sequence counts, or does not
+            targets[i] = past || ignored ? Window.NONE : head.classes() ? random.nextInt(head.outputs()) : 0;
             if (targets[i] >= 0) tokens++;
         }
-        return new Window(network.vocab() == 0 ? null : ids, network.vocab() == 0 ? features : null, targets, head.softmax() ? null : values,
+        return new Window(network.vocab() == 0 ? null : ids, network.vocab() == 0 ? features : null, targets, head.classes() ? null : values,
                 c.lengths ? lengths : null, tokens);
     }
 }

@@ -66,7 +66,7 @@ class KernelAgreementTest extends Agreement {
 
     private static float[] outputs(Kernel kernel, int row) {
         float[] outputs = new float[kernel.layout().head.outputs()];
-        if (kernel.layout().network.head().softmax()) kernel.readProbabilities(kernel.layout().head, row, 1, outputs);
+        if (kernel.layout().network.head().classes()) kernel.readProbabilities(kernel.layout().head, row, 1, outputs);
         else kernel.readOutputs(kernel.layout().head, row, outputs);
         return outputs;
     }
@@ -184,7 +184,7 @@ class KernelAgreementTest extends Agreement {
             try (Kernel kernel = Kernel.open(k == 0 ? "reference" : isa, layout)) {
                 kernel.load(Block.PARAMETERS, parameters);
                 new UnrolledNetwork(kernel, Dropout.NONE).forward(randomWindow(c, 52), null);
-                outputs[k] = c.network().head().softmax() ? probabilities(kernel) : outputs(kernel, layout.head.rows() - 1);
+                outputs[k] = c.network().head().classes() ? probabilities(kernel) : outputs(kernel, layout.head.rows() - 1);
                 kernel.readOutputs(layout.head, layout.head.rows() - 1, logits[k]);
             }
         if (c.network().head().softmax()) assertEquals(layout.head.rows(), Arrays.stream(toDoubles(outputs[1])).sum(), layout.head.rows() * tolerance);
@@ -252,16 +252,17 @@ class KernelAgreementTest extends Agreement {
 
     @ParameterizedTest @MethodSource("instructionSets")
     void notANumberReachesTheLoss(String isa) {
-        Case c = new Case(new Network(70, 20, 33, 2), 3, 2, false);
-        for (Tensor t : c.network().tensors()) {
-            float[] parameters = uniform(c.network().parameterCount(), 1, 71);
-            Arrays.fill(parameters, t.offset(), t.end(), Float.NaN);
-            try (Kernel kernel = Kernel.open(isa, c.layout(0))) {
-                kernel.load(Block.PARAMETERS, parameters);
-                double loss = new UnrolledNetwork(kernel, Dropout.NONE).forward(randomWindow(c, 72), null);
-                assertTrue(Double.isNaN(loss), "loss " + loss + " although " + t.name() + " is NaN");
+        for (Network network : List.of(new Network(70, 20, 33, 2), new Network(70, 20, Cell.LSTM, 33, 2, false, new Head(true, Loss.CRF, 33), false)))
+            for (Tensor t : network.tensors()) {
+                Case c = new Case(network, 3, 2, false);
+                float[] parameters = uniform(network.parameterCount(), 1, 71);
+                Arrays.fill(parameters, t.offset(), t.end(), Float.NaN);
+                try (Kernel kernel = Kernel.open(isa, c.layout(0))) {
+                    kernel.load(Block.PARAMETERS, parameters);
+                    double loss = new UnrolledNetwork(kernel, Dropout.NONE).forward(randomWindow(c, 72), null);
+                    assertTrue(Double.isNaN(loss), "loss " + loss + " although " + t.name() + " is NaN");
+                }
             }
-        }
     }
 
     @ParameterizedTest @MethodSource("instructionSets")
@@ -322,7 +323,7 @@ class KernelAgreementTest extends Agreement {
         }
     }
     @Test void aHeadAfterTheLastStepWantsATargetASequence() {
-        Layout layout = new Case(new Network(5, 3, Cell.LSTM, 4, 1, false, new Head(false, true, 5), false), 3, 2, false).layout(0);
+        Layout layout = new Case(new Network(5, 3, Cell.LSTM, 4, 1, false, new Head(false, Loss.SOFTMAX, 5), false), 3, 2, false).layout(0);
         try (Kernel kernel = Kernel.open("native", layout)) {
             String tooMany = assertThrows(IllegalArgumentException.class, () -> kernel.softmaxForward(layout.head, new int[6])).getMessage();
             assertTrue(tooMany.endsWith("are 6, expected 3: the kernel was opened for batch 3"), tooMany);
@@ -333,16 +334,16 @@ class KernelAgreementTest extends Agreement {
 
     @Test void aTargetPastItsSequencesEndIsRefused() {
         int[] lengths = {2, 1};
-        for (boolean softmax : new boolean[] {true, false})
+        for (Loss loss : Loss.values())
             for (String kernel : List.of("reference", "native")) {
-                Network network = new Network(5, 3, Cell.LSTM, 4, 1, false, new Head(true, softmax, 5), false);
+                Network network = new Network(5, 3, Cell.LSTM, 4, 1, false, new Head(true, loss, 5), false);
                 Layout layout = Layout.forTraining(network, 2, 2, false, 0);
-                float[] values = softmax ? null : new float[20];
+                float[] values = network.head().classes() ? null : new float[20];
                 try (Kernel k = Kernel.open(kernel, layout)) {
                     UnrolledNetwork unrolled = new UnrolledNetwork(k, Dropout.NONE);
                     unrolled.forward(new Window(new int[4], null, new int[] {0, 0, 0, Window.NONE}, values, lengths, 3), null);
                     Window past = new Window(new int[4], null, new int[4], values, lengths, 4);
-                    String expected = (softmax ? "targets" : "counts") + " of step 1, sequence 1 is 0, but the sequence has length 1; expected Window.NONE (-1)";
+                    String expected = (network.head().classes() ? "targets" : "counts") + " of step 1, sequence 1 is 0, but the sequence has length 1; expected Window.NONE (-1)";
                     for (Executable pass : List.<Executable>of(() -> unrolled.forward(past, null), () -> unrolled.backward(past, null))) {
                         String message = assertThrows(IllegalArgumentException.class, pass).getMessage();
                         assertTrue(message.startsWith(expected), message);

@@ -96,9 +96,10 @@ class MemoryTest {
     }
 
     static List<Network> networks() {
-        Head words = new Head(true, true, 90);
+        Head words = new Head(true, Loss.SOFTMAX, 90);
         return List.of(new Network(90, 33, 33, 2), new Network(90, 66, Cell.PEEPHOLE, 33, 2, true, words, true),
-                new Network(0, 5, Cell.RNN, 33, 1, false, new Head(false, false, 3), false));
+                new Network(0, 5, Cell.RNN, 33, 1, false, new Head(false, Loss.SQUARED_ERROR, 3), false),
+                new Network(0, 5, Cell.RNN, 33, 1, true, new Head(true, Loss.CRF, 9), false));
     }
 
     /** Windows of 2,048 tokens: an array with a number for each of them would be 8 KB. */
@@ -128,6 +129,7 @@ class MemoryTest {
         private final Draw draw = new Draw(1, 2, 3);
         private final Optimizer[] optimizers = {new Optimizer("sgd", 1), new Optimizer("sgd", 0.9, true, 0, 0), new Optimizer("adam", 1)};
         private final float[] outputs;
+        private final int[] labels;
 
         Training(Kernel kernel) {
             Layout layout = kernel.layout();
@@ -137,18 +139,21 @@ class MemoryTest {
             this.kernel = kernel;
             this.unrolled = new UnrolledNetwork(kernel, new Dropout(0.3, false));
             this.outputs = new float[outputs];
-            boolean tokens = network.vocab() > 0, softmax = network.head().softmax();
-            int[] targets = random.ints(rows, -1, softmax ? outputs : 1).toArray(), lengths = random.ints(layout.batch, 0, layout.seqLen + 1).toArray();
+            this.labels = new int[rows];
+            boolean tokens = network.vocab() > 0, classes = network.head().classes();
+            int[] targets = random.ints(rows, -1, classes ? outputs : 1).toArray(), lengths = random.ints(layout.batch, 0, layout.seqLen + 1).toArray();
+            for (int r = layout.batch; r < rows && network.head().crf(); r++) targets[r] = Math.min(targets[r % layout.batch], Math.max(0, targets[r]));
             for (int r = 0; r < rows; r++) if (network.head().atEveryStep() && r / layout.batch >= lengths[r % layout.batch]) targets[r] = Window.NONE;
             this.window = new Window(tokens ? random.ints(n, 0, network.vocab()).toArray() : null, tokens ? null : new float[n * network.embedding()],
-                    targets, softmax ? null : new float[rows * outputs], lengths, rows);
+                    targets, classes ? null : new float[rows * outputs], lengths, rows);
             kernel.load(Block.PARAMETERS, Parameters.initial(network, 1));
             unrolled.setState(new float[0]);
         }
 
         void window(int w) {
             unrolled.forward(window, draw);
-            unrolled.probabilities(w % kernel.layout().batch, 1, outputs);
+            if (window.values() == null) unrolled.probabilities(w % kernel.layout().batch, 1, outputs);
+            if (kernel.layout().decodes()) unrolled.decode(window.lengths(), null, labels);
             unrolled.backward(window, draw);
             optimizers[w % 3].step(kernel, 1e-3, w + 1);
             unrolled.carry();

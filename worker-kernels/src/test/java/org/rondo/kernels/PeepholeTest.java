@@ -25,7 +25,7 @@ class PeepholeTest {
     void statesAreOnnxRuntimes(Case c) {
         Fixture f = new Fixture("/onnxruntime/lstm-peepholes-hidden-" + c.hidden + ".tsv");
         int input = (int) f.number("input"), batch = (int) f.number("batch"), seqLen = (int) f.number("seqLen"), H = c.hidden;
-        Network network = new Network(0, input, Cell.PEEPHOLE, H, 1, false, new Head(true, false, 1), false);
+        Network network = new Network(0, input, Cell.PEEPHOLE, H, 1, false, new Head(true, Loss.SQUARED_ERROR, 1), false);
         float[] parameters = new float[network.parameterCount()], peepholes = new float[3 * H];
         String[] gates = {"i", "f", "o"};
         for (int q = 0; q < 3; q++) System.arraycopy(f.floats("parameters/peephole_" + gates[q] + "_l0"), 0, peepholes, q * H, H);

@@ -32,7 +32,7 @@ class PyTorchTest {
             Cell cell = fixture.startsWith("rnn-relu") ? Cell.RELU : fixture.startsWith("rnn") ? Cell.RNN : Cell.LSTM;
             int vocab = (int) f.number("vocab");
             return new Network(vocab, (int) f.number("embedding"), cell, (int) f.number("hidden"), (int) f.number("layers"),
-                    fixture.contains("bidirectional"), new Head(true, true, vocab), false);
+                    fixture.contains("bidirectional"), new Head(true, Loss.SOFTMAX, vocab), false);
         }
     }
 

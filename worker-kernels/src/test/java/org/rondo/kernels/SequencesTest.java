@@ -26,7 +26,7 @@ import org.rondo.kernels.UnrolledNetwork.Dropout;
 
 class SequencesTest {
     private static final int VOCAB = 20, LABELS = 4;
-    private static final Network TAGGER = new Network(VOCAB, 6, new Spelling(9, 4, 3), Cell.LSTM, 8, 1, true, new Head(true, true, LABELS), false);
+    private static final Network TAGGER = new Network(VOCAB, 6, new Spelling(9, 4, 3), Cell.LSTM, 8, 1, true, new Head(true, Loss.SOFTMAX, LABELS), false);
     /** Word w is spelled by the digits of w, and the empty word is spelled by nothing. */
     private static final int[][] SPELLING = IntStream.range(0, VOCAB).mapToObj(w -> w == 0 ? new int[0] : String.valueOf(w % 90).chars().map(c -> (c - '0') % 9).toArray()).toArray(int[][]::new);
 
@@ -131,7 +131,7 @@ class SequencesTest {
 
     /** Features in, numbers out at the end, and classes at the end. */
     @Test void sequencesOfFeatures() {
-        Network regression = new Network(0, 2, Cell.LSTM, 3, 1, false, new Head(false, false, 2), false);
+        Network regression = new Network(0, 2, Cell.LSTM, 3, 1, false, new Head(false, Loss.SQUARED_ERROR, 2), false);
         Sequence s = Sequence.ofFeatures(new float[] {1, 2, 3, 4}, new int[] {0}, new float[] {5, 6}, 2), u = Sequence.ofFeatures(new float[] {7, 8}, new int[] {0}, new float[] {9, 10}, 1);
         Window window = new Sequences(0, regression, new Sequence[] {s, u}, null, Rare.NONE, 4).window(null, 0, 0, null);
         assertArrayEquals(new float[] {1, 2, 7, 8, 3, 4, 0, 0}, window.features());

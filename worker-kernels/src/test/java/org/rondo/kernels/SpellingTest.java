@@ -31,7 +31,7 @@ class SpellingTest extends Agreement {
                 for (boolean atEveryStep : new boolean[] {true, false}) {
                     number++;
                     networks.add(new Network(5, 1 + number % 4, new Spelling(4, 1 + number % 3, 1 + number % 2), cell, 2 + number % 2, 1 + number % 2, bidirectional,
-                            new Head(atEveryStep, true, 3), false));
+                            new Head(atEveryStep, atEveryStep && number % 3 == 0 ? Loss.CRF : Loss.SOFTMAX, 3), false));
                 }
         return networks.build();
     }
@@ -86,22 +86,25 @@ class SpellingTest extends Agreement {
     /** Of a kernel that has seen larger windows and smaller ones, and of a kernel opened for just this window. */
     @ParameterizedTest @MethodSource("instructionSetsAndSizes")
     void whatAKernelDidAtOtherSizesDoesNotMatter(String isa, int width) {
-        Network network = network(Cell.LSTM, width);
         Window.Size largest = new Window.Size(6, 9, 20, 8);
         List<Window.Size> sizes = List.of(largest, new Window.Size(1, 1, 1, 1), new Window.Size(6, 3, 5, 2), new Window.Size(2, 9, 7, 7), new Window.Size(3, 4, 2, 9), largest);
-        for (String choice : List.of(isa, "reference"))
-            try (Kernel used = Kernel.open(choice, Layout.forTraining(network, largest, true, 2))) {
-                for (Window.Size size : sizes) {
-                    Window window = window(network, size, size.hashCode());
-                    pass(used, window);
-                    try (Kernel fresh = Kernel.open(choice, Layout.forTraining(network, size, true, 2))) {
-                        pass(fresh, window);
-                        assertArrayEquals(read(fresh, fresh.layout().head.loss()), read(used, used.layout().head.loss()), "loss of " + size);
-                        assertArrayEquals(all(fresh, Block.GRADIENTS), all(used, Block.GRADIENTS), "gradients of " + size);
-                        assertEquals(fresh.sumOfSquares(fresh.layout().block(Block.GRADIENTS)), used.sumOfSquares(used.layout().block(Block.GRADIENTS)), "padding");
-                    }
+        for (Loss loss : List.of(Loss.SOFTMAX, Loss.CRF))
+            for (String choice : List.of(isa, "reference")) compare(choice, network(Cell.LSTM, width, loss), largest, sizes);
+    }
+
+    private static void compare(String choice, Network network, Window.Size largest, List<Window.Size> sizes) {
+        try (Kernel used = Kernel.open(choice, Layout.forTraining(network, largest, true, 2))) {
+            for (Window.Size size : sizes) {
+                Window window = window(network, size, size.hashCode());
+                pass(used, window);
+                try (Kernel fresh = Kernel.open(choice, Layout.forTraining(network, size, true, 2))) {
+                    pass(fresh, window);
+                    assertArrayEquals(read(fresh, fresh.layout().head.loss()), read(used, used.layout().head.loss()), "loss of " + size);
+                    assertArrayEquals(all(fresh, Block.GRADIENTS), all(used, Block.GRADIENTS), "gradients of " + size);
+                    assertEquals(fresh.sumOfSquares(fresh.layout().block(Block.GRADIENTS)), used.sumOfSquares(used.layout().block(Block.GRADIENTS)), "padding");
                 }
             }
+        }
     }
 
     /** What a sequence's outputs are does not depend on the sequences beside it, nor on the padding behind it. */
@@ -147,12 +150,16 @@ class SpellingTest extends Agreement {
             assertThrows(IllegalArgumentException.class, () -> unrolled.forward(
                     new Window(null, new int[2], null, new int[2], null, null, new Window.Words(new int[] {0, 1}, new int[1], new int[] {1}), 2), null), "there is no word 1");
         }
-        assertThrows(IllegalArgumentException.class, () -> new Network(0, 3, new Spelling(3, 3, 3), Cell.LSTM, 2, 1, true, new Head(true, true, 2), false));
+        assertThrows(IllegalArgumentException.class, () -> new Network(0, 3, new Spelling(3, 3, 3), Cell.LSTM, 2, 1, true, new Head(true, Loss.SOFTMAX, 2), false));
         assertThrows(IllegalArgumentException.class, () -> Layout.forScoring(network, 1, 2), "there is no room for words");
     }
 
     private static Network network(Cell cell, int width) {
-        return new Network(30, width, new Spelling(15, 1 + width % 9, width), cell, width, 1, true, new Head(true, true, 5), false);
+        return network(cell, width, Loss.SOFTMAX);
+    }
+
+    private static Network network(Cell cell, int width, Loss loss) {
+        return new Network(30, width, new Spelling(15, 1 + width % 9, width), cell, width, 1, true, new Head(true, loss, 5), false);
     }
 
     /** Forward, and backward where the layout has room for it. */

@@ -32,11 +32,13 @@ class ThreadsTest extends Agreement {
         for (int hidden : new int[] {1, 7, 17, 33})
             for (int batch : new int[] {1, 2, 5, 9}) {
                 int turn = cases.size();
-                Head head = new Head(turn % 2 == 0, turn % 3 > 0, 1 + 67 * (turn % 5));
+                Head head = new Head(turn % 2 == 0, turn % 3 > 0 ? Loss.SOFTMAX : Loss.SQUARED_ERROR, 1 + 67 * (turn % 5));
                 cases.add(new Case(new Network(turn % 4 == 0 ? 0 : 40, 1 + turn % 20, turn % 3 == 0 ? SIGMOID_PEEPHOLE : Cell.LSTM, hidden, 2, turn % 4 > 1, head, false),
                         batch, 1 + turn % 6, turn % 2 == 0));
             }
-        cases.add(new Case(new Network(300, 33, Cell.RNN, 33, 1, false, new Head(true, true, 300), true), 9, 3, false));   // 5 panels that are tied
+        for (int labels : new int[] {1, 17, 65, 130})
+            cases.add(new Case(new Network(0, 5, Cell.LSTM, 17, 1, true, new Head(true, Loss.CRF, labels), false), 9, 6, labels != 17));
+        cases.add(new Case(new Network(300, 33, Cell.RNN, 33, 1, false, new Head(true, Loss.SOFTMAX, 300), true), 9, 3, false));   // 5 panels that are tied
         return cases;
     }
 
@@ -70,6 +72,7 @@ class ThreadsTest extends Agreement {
                 float[] outputs = new float[c.network().head().outputs()];
                 double loss = network.forward(window, draw);
                 network.outputs(kernel.layout().head.rows() - 1, outputs);
+                if (kernel.layout().decodes()) seen.add(labels(network, window, kernel.layout()));
                 network.backward(window, draw);
                 double norm = optimizers.get(w).step(kernel, 0.01, w + 1);
                 network.carry();
@@ -80,6 +83,14 @@ class ThreadsTest extends Agreement {
             }
             return seen;
         }
+    }
+
+    private static float[] labels(UnrolledNetwork network, Window window, Layout layout) {
+        int[] labels = new int[layout.head.rows()];
+        float[] floats = new float[labels.length];
+        network.decode(window.lengths(), null, labels);
+        for (int i = 0; i < labels.length; i++) floats[i] = labels[i];
+        return floats;
     }
 
     private static int[] bits(float[] floats) {

@@ -17,6 +17,7 @@ import org.rondo.driver.BadInput;
 import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.kernels.Cell;
 import org.rondo.kernels.Head;
+import org.rondo.kernels.Loss;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Tensor;
 
@@ -148,7 +149,7 @@ public final class Model {
         Cell cell = Cell.of(a.path("cell").asText("missing"), a.path("candidateActivation").asText("missing"));
         int vocab = size(a, "vocab", file);
         return new Network(vocab, size(a, "embedding", file), cell, size(a, "hidden", file), size(a, "layers", file), false,
-                new Head(true, true, vocab), a.path("tied").asBoolean());
+                new Head(true, Loss.SOFTMAX, vocab), a.path("tied").asBoolean());
     }
 
     private static int size(JsonNode architecture, String name, Path file) {

@@ -8,6 +8,7 @@ import org.rondo.driver.Settings;
 import org.rondo.kernels.Cell;
 import org.rondo.kernels.Head;
 import org.rondo.kernels.Layout;
+import org.rondo.kernels.Loss;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Optimizer;
 import org.rondo.kernels.UnrolledNetwork.Dropout;
@@ -88,7 +89,7 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
     private static Network network(Settings settings, int vocab) {
         Cell cell = Cell.of(settings.get(Setting.CELL), settings.get(Setting.CANDIDATE_ACTIVATION));
         return new Network(vocab, settings.get(Setting.EMBEDDING), cell, settings.get(Setting.HIDDEN), settings.get(Setting.LAYERS), false,
-                new Head(true, true, vocab), settings.get(Setting.TIED));
+                new Head(true, Loss.SOFTMAX, vocab), settings.get(Setting.TIED));
     }
 
     /** Vectors of parameterCount that the optimiser keeps. */

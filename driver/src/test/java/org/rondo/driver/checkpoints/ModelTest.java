@@ -33,6 +33,7 @@ import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.kernels.Activation;
 import org.rondo.kernels.Cell;
 import org.rondo.kernels.Head;
+import org.rondo.kernels.Loss;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Parameters;
 
@@ -84,7 +85,7 @@ class ModelTest {
     @Test void everyArchitectureComesBack() throws IOException {
         for (Cell cell : List.of(Cell.RNN, Cell.RELU, Cell.LSTM, Cell.PEEPHOLE, new Cell(4, Activation.SIGMOID, false)))
             for (boolean tied : new boolean[] {false, true}) {
-                Network network = new Network(3, 2, cell, 2, 1, false, new Head(true, true, 3), tied);
+                Network network = new Network(3, 2, cell, 2, 1, false, new Head(true, Loss.SOFTMAX, 3), tied);
                 Path there = temp.resolve(cell.name() + cell.activation() + tied);
                 new Model(network, Parameters.initial(network, 1), vocabulary(), JSON.createObjectNode()).save(hadoop(there), CONF);
                 Model back = Model.load(there.toString(), CONF);

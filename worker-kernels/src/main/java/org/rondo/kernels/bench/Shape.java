@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Random;
 import org.rondo.kernels.Cell;
 import org.rondo.kernels.Head;
+import org.rondo.kernels.Loss;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Parameters;
 import org.rondo.kernels.Window;
@@ -24,7 +25,7 @@ public record Shape(String name, Network network, int batch, int seqLen, boolean
             training("S1", new Network(10_000, 200, 200, 2), 20, 20),
             training("S2", new Network(10_000, 650, 650, 2), 20, 35),
             training("S3", new Network(96, 64, 512, 2), 32, 100),
-            training("S4", new Network(10_000, 100, Cell.LSTM, 128, 1, true, new Head(true, true, 9), false), 32, 30),
+            training("S4", new Network(10_000, 100, Cell.LSTM, 128, 1, true, new Head(true, Loss.SOFTMAX, 9), false), 32, 30),
             training("S5", layer(1024, 1024), 64, 50),
             training("S6", layer(64, 64), 16, 50));
 
@@ -37,7 +38,7 @@ public record Shape(String name, Network network, int batch, int seqLen, boolean
     }
 
     private static Network layer(int inputs, int hidden) {
-        return new Network(0, inputs, Cell.LSTM, hidden, 1, false, new Head(false, false, 1), false);
+        return new Network(0, inputs, Cell.LSTM, hidden, 1, false, new Head(false, Loss.SQUARED_ERROR, 1), false);
     }
 
     /** S2, or S2-scoring. */

@@ -3,6 +3,7 @@ package org.rondo.kernels.classic;
 import java.util.SplittableRandom;
 import org.rondo.kernels.Cell;
 import org.rondo.kernels.Head;
+import org.rondo.kernels.Loss;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.UnrolledNetwork;
 import org.rondo.kernels.Window;
@@ -23,7 +24,7 @@ final class Adding extends LastStep {
     }
 
     @Override public Network network(Cell cell, int hidden) {
-        return new Network(0, 2, cell, hidden, 1, false, new Head(false, false, 1), false);
+        return new Network(0, 2, cell, hidden, 1, false, new Head(false, Loss.SQUARED_ERROR, 1), false);
     }
 
     /** A sequence of pairs: a number of [-1, 1) and a marker, which is 1 for two of them, -1 for the first and the last pair, and 0

@@ -5,6 +5,7 @@ import java.util.List;
 import org.rondo.kernels.Cell;
 import org.rondo.kernels.Head;
 import org.rondo.kernels.Kernel;
+import org.rondo.kernels.Loss;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.UnrolledNetwork;
 import org.rondo.kernels.Window;
@@ -36,7 +37,7 @@ abstract class NextSymbols implements Task {
 
     @Override public Network network(Cell cell, int hidden) {
         int vocab = language.symbols().length();
-        return new Network(vocab, vocab, cell, hidden, 1, false, new Head(true, softmax, vocab), false);
+        return new Network(vocab, vocab, cell, hidden, 1, false, new Head(true, softmax ? Loss.SOFTMAX : Loss.SQUARED_ERROR, vocab), false);
     }
 
     @Override public Window window(int batch) {

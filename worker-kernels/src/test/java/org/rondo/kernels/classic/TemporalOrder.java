@@ -3,6 +3,7 @@ package org.rondo.kernels.classic;
 import java.util.SplittableRandom;
 import org.rondo.kernels.Cell;
 import org.rondo.kernels.Head;
+import org.rondo.kernels.Loss;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.UnrolledNetwork;
 import org.rondo.kernels.Window;
@@ -22,7 +23,7 @@ final class TemporalOrder extends LastStep {
     }
 
     @Override public Network network(Cell cell, int hidden) {
-        return new Network(SYMBOLS.length(), SYMBOLS.length(), cell, hidden, 1, false, new Head(false, true, 4), false);
+        return new Network(SYMBOLS.length(), SYMBOLS.length(), cell, hidden, 1, false, new Head(false, Loss.SOFTMAX, 4), false);
     }
 
     /** E, then 98 to 108 symbols, then B: at positions 10 to 20 and 50 to 60 (from 0) X or Y, elsewhere a, b, c or d. */
