@@ -333,10 +333,10 @@ class RondoTest {
     }
 
     @Test void planForeseesWindowsThatAreToBeMeasured() {
-        // 19 x 83.2 ms are 31.6 windows of 50 ms
+        // 19 x 83.2 ms are 31.6 windows of 50 ms, and of an epoch of 40 no two rounds have as many
         String auto = planned("auto", 0.05);
-        assertTrue(row("rounds", auto).startsWith("2 per epoch, 6 in 3 epochs; parameters are averaged every 32 windows (auto: "), auto);
-        assertTrue(row("averaging", auto).endsWith(" 4.94 % of the round"), auto);
+        assertTrue(row("rounds", auto).startsWith("1 per epoch, 3 in 3 epochs; parameters are averaged every 40 windows (auto: "), auto);
+        assertTrue(row("averaging", auto).endsWith(" 3.99 % of the round"), auto);
     }
 
     @Test void planSaysThatNothingWasMeasured() {
