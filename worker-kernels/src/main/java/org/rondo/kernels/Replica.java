@@ -46,7 +46,7 @@ public final class Replica implements AutoCloseable {
         public final int shard;
         /** The mean gradient, or the parameters and the optimiser's moments after the last window. */
         public final float[][] vectors;
-        /** State after the last window that had a token, as {@link UnrolledNetwork#state()}. */
+        /** State after the last window that had a token, as {@link UnrolledNetwork#state()}; empty where the shard carries none. */
         public final float[] state;
         /** Sum over all targets, in nats. */
         public final double loss;
@@ -107,7 +107,7 @@ public final class Replica implements AutoCloseable {
 
     private Result run(float[][] model, float[] state, Shard shard, Stretch stretch, boolean steps) {
         for (int v = 0; v < model.length; v++) kernel.load(BLOCKS.get(v), model[v]);
-        network.setState(stretch.first() == 0 ? new float[0] : state);
+        network.setState(stretch.first() == 0 || !shard.carriesState() ? new float[0] : state);
         double loss = 0, norm = 0;
         long tokens = 0;
         int diverged = -1;
@@ -128,7 +128,7 @@ public final class Replica implements AutoCloseable {
         }
         float[][] vectors = vectors(steps ? model.length : 0, tokens);
         if (diverged < 0 && !isFinite(vectors[0])) diverged = stretch.first() + stretch.windows() - 1;
-        return new Result(shard.number, vectors, network.state(), loss, tokens, norm, diverged, kernel.description());
+        return new Result(shard.number, vectors, shard.carriesState() ? network.state() : new float[0], loss, tokens, norm, diverged, kernel.description());
     }
 
     /** Whether all elements are numbers, and none infinite. */

@@ -123,6 +123,10 @@ public final class Sequences extends Shard {
         return Stream.of(sequences).filter(s -> s.steps > 0 && s.targets != null).mapToLong(s -> Arrays.stream(s.targets).filter(y -> y >= 0).count()).sum();
     }
 
+    @Override boolean carriesState() {
+        return false;
+    }
+
     /** Of every window, in no order: a kernel must be opened for the one that needs most. */
     public List<Window.Size> sizes() {
         return Stream.of(batches).map(batch -> assemble(batch, null).size()).distinct().toList();

@@ -16,6 +16,9 @@ public abstract sealed class Shard implements Serializable permits Streams, Sequ
     /** That count, of an epoch. */
     public abstract long targets();
 
+    /** Whether the state after a window is what the next one starts from. */
+    abstract boolean carriesState();
+
     /** Window {@code w} of an epoch.
      *  @param opened what a kernel was opened for, whose windows it must fit
      *  @param epoch  from 0; whether it matters is the shard's affair

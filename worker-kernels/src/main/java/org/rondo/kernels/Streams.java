@@ -23,6 +23,10 @@ public final class Streams extends Shard {
         return n;
     }
 
+    @Override boolean carriesState() {
+        return true;
+    }
+
     /** The same in every epoch: the state is carried on from window to window.
      *  @throws IllegalArgumentException if the kernel was opened for another number of streams */
     @Override public Window window(Window.Size opened, int epoch, int w, Draw draw) {

@@ -129,6 +129,25 @@ class SequencesTest {
         assertTrue(last.loss / last.tokens < 0.3, "after 80 epochs the loss is " + last.loss / last.tokens + ", at chance " + Math.log(LABELS));
     }
 
+    /** One direction has a state, and windows that stand by themselves hand on none. */
+    @ParameterizedTest @MethodSource("kernels")
+    void aStretchMayBeCutAnywhere(String choice) {
+        Network classifier = new Network(VOCAB, 6, Cell.LSTM, 8, 1, false, new Head(false, Loss.SOFTMAX, LABELS), false);
+        Sequence[] sequences = Arrays.stream(sentences(40)).map(s -> Sequence.ofTokens(s.ids, null, new int[] {s.steps % LABELS})).toArray(Sequence[]::new);
+        Sequences shard = new Sequences(0, classifier, sequences, null, Rare.NONE, 20);
+        Layout largest = shard.sizes().stream().map(size -> Layout.forTraining(classifier, size, false, 0)).max(Comparator.comparing(Layout::floats)).orElseThrow();
+        float[][] model = {Parameters.initial(classifier, 1)};
+        int windows = shard.windows();
+        try (Replica replica = new Replica(Kernel.open(choice, largest), Dropout.NONE, new Optimizer("sgd", 0))) {
+            Replica.Result whole = replica.train(model, new float[0], shard, new Replica.Stretch(0, 0, windows, windows, 0.1, 1));
+            Replica.Result first = replica.train(model, new float[0], shard, new Replica.Stretch(0, 0, 3, windows, 0.1, 1));
+            Replica.Result second = replica.train(first.vectors, first.state, shard, new Replica.Stretch(0, 3, windows - 3, windows, 0.1, 1));
+            assertEquals(0, first.state.length);
+            assertEquals(whole.tokens, first.tokens + second.tokens);
+            assertArrayEquals(whole.vectors[0], second.vectors[0], choice.equals("reference") ? 1e-6f : 0);      // which is double within a stretch
+        }
+    }
+
     /** Features in, numbers out at the end, and classes at the end. */
     @Test void sequencesOfFeatures() {
         Network regression = new Network(0, 2, Cell.LSTM, 3, 1, false, new Head(false, Loss.SQUARED_ERROR, 2), false);

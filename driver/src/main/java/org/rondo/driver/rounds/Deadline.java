@@ -36,7 +36,11 @@ record Deadline(JavaSparkContext sc, int seconds) {
         }
 
         @Override public void run() {
-            if (busy == null) busy = busy();
+            try {
+                if (busy == null) busy = busy();
+            } catch (RuntimeException e) {          // or the clock would not come again
+                busy = List.of("executors that Spark could not name (" + e + ")");
+            }
             sc.cancelJobGroup(group);
         }
 
