@@ -12,17 +12,19 @@ import java.util.function.Function;
  *  @param expected what a value must be, for messages: "an integer from 1 to 65536" */
 public record Setting<T>(String key, String fallback, String expected, String doc, Function<String, T> parse) {
     private static final String TRUE_OR_FALSE = "true or false";
+    /** What a whole number is for {@code auto}, where 0 means something. */
+    public static final int UNSET = -1;
     private static final List<Setting<?>> TABLE = new ArrayList<>();
     /** Every setting, in the order in which people meet them. */
     public static final List<Setting<?>> ALL = Collections.unmodifiableList(TABLE);
 
-    public static final Setting<String> INPUT = text("input", null, "text to read: a file, a folder or a glob on any Hadoop file system, gzip or not");
+    public static final Setting<String> INPUT = text("input", null, "text, or with another task labelled sequences, to read: a file, a folder or a glob on any Hadoop file system, gzip or not; with format=table a table's name");
     public static final Setting<String> OUTPUT = text("output", null, "directory to write to: the model, or the table, picture and page of gradient-flow");
-    public static final Setting<String> VALIDATION = text("validation", "0.1", "text to validate on after every epoch, or a fraction: this last part of the input is held out; 0 for none");
+    public static final Setting<String> VALIDATION = text("validation", "0.1", "what to validate on after every epoch, read as the input is, or a fraction: this last part of the input is held out; 0 for none");
     public static final Setting<String> MODEL = text("model", null, "directory of a trained model");
-    public static final Setting<String> TASK = choice("task", "language-model", "what is learnt", "language-model");
+    public static final Setting<String> TASK = choice("task", "language-model", "what is learnt; language-model: every token from those before it; tagging: a label for every token; classification: one for a sequence; regression: one number for a sequence, or several", "language-model", "tagging", "classification", "regression");
 
-    public static final Setting<String> FORMAT = text("format", "auto", "of labelled sequences (no job reads them yet: this and the keys down to valuesColumn have no effect): text, conll, conllu, json (an object a line), csv, tsv, parquet, table (of the catalog, by name), or another name that Spark's DataFrameReader.format takes; auto: by the files' names");
+    public static final Setting<String> FORMAT = text("format", "auto", "of labelled sequences: text, conll, conllu, json (an object a line), csv, tsv, parquet, table (of the catalog, by name), or another name that Spark's DataFrameReader.format takes; auto: by the files' names");
     public static final Setting<String> BAD_LINES = choice("badLines", "fail", "what is done about a sequence with something wrong in it; fail: nothing is learnt, the first is named; skip: it is left out, they are counted and the first are named", "fail", "skip");
     public static final Setting<String> COLUMNS_BY = choice("columnsBy", "blanks", "what is between the columns of conll: blanks and tabs, as many as there are, or one tab", "blanks", "tab");
     public static final Setting<String> COMMENT = text("comment", "", "conll: lines that start with this are left out");
@@ -32,11 +34,15 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<String> FEATURES_COLUMN = text("featuresColumn", "features", "column of the vectors of a numeric sequence, as many floats at every step; read where tokens and text are neither set nor there");
     public static final Setting<String> LABELS_COLUMN = text("labelsColumn", "auto", "column of the labels of the tokens; conll: by number, auto is -1, the last; conllu: by name, auto is upos; elsewhere an array, or for csv and tsv with blanks between, auto is labels");
     public static final Setting<String> LABEL_COLUMN = text("labelColumn", "label", "column of a sequence's label, a class or a number; text: number of the token that is it, from 1, negative from the end");
-    public static final Setting<String> VALUES_COLUMN = text("valuesColumn", "values", "column of the numbers of a sequence, where there are several");
+    public static final Setting<String> VALUES_COLUMN = text("valuesColumn", "values", "column of the numbers of a sequence, where there are several: regression reads it instead of labelColumn where it is set");
+    public static final Setting<String> TAG_SCHEME = choice("tagScheme", "auto", "how the tags of the data say where entities are; auto: recognised, and said; none: they are plain classes", "auto", "iob1", "iob2", "iobes", "io", "none");
+    public static final Setting<String> LEARNT_SCHEME = choice("learntScheme", "iobes", "scheme that tags of entities are converted to, to be learnt and predicted; data: as the data has them", "iobes", "iob1", "iob2", "io", "data");
 
     public static final Setting<String> UNIT = choice("unit", "character", "what a token is: a character, or a word between blanks (a line ends with <eos>)", "character", "word");
     public static final Setting<Integer> MIN_COUNT = integer("minCount", 1, 1, Integer.MAX_VALUE, "tokens seen less often become <unk>");
     public static final Setting<Integer> MAX_VOCABULARY = integer("maxVocabulary", 50_000, 2, 10_000_000, "at most this many tokens, the most frequent; the rest become <unk>");
+    public static final Setting<String> WORD_FORM = choice("wordForm", "normal", "what a labelled sequence's tokens are in the vocabulary; normal: in lower case, and every digit a 0; exact: as they stand, and unknown ones in their normal form", "normal", "exact");
+    public static final Setting<Double> UNKNOWN_RATE = decimal("unknownRate", "0.5", 0, 1, "share of the words seen once that training reads as <unk>, so that it is learnt (labelled sequences)");
 
     public static final Setting<String> CELL = choice("cell", "lstm", "what a layer is made of: an LSTM, an LSTM with peepholes, or the vanilla RNN with tanh or relu", "lstm", "peephole", "rnn", "relu");
     public static final Setting<String> CANDIDATE_ACTIVATION = choice("candidateActivation", "tanh", "nonlinearity of an LSTM's candidate gate", "tanh", "sigmoid");
@@ -45,12 +51,19 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> HIDDEN = integer("hidden", 256, 1, 65_536, "units of every layer");
     public static final Setting<Integer> LAYERS = integer("layers", 2, 1, 64, "recurrent layers, each reading the one below");
     public static final Setting<Integer> EMBEDDING = integer("embedding", 64, 1, 65_536, "width of a token's vector");
+    public static final Setting<Integer> CHARACTER_HIDDEN = new Setting<>("characterHidden", "auto", "auto, or an integer from 0 to 65536",
+            "units of each direction of a layer that reads every word's characters; 0: none; auto: 25 for tagging, else 0", s -> s.strip().equals("auto") ? UNSET : integer(s, 0, 65_536)).listed();
+    public static final Setting<Integer> CHARACTER_EMBEDDING = integer("characterEmbedding", 25, 1, 65_536, "width of a character's vector, where words' characters are read");
+    public static final Setting<String> DIRECTIONS = choice("directions", "auto", "in which the layers read; both: each layer forward and backward, side by side; auto: both, but forward for a language model", "auto", "forward", "both");
+    public static final Setting<String> HEAD = choice("head", "auto", "what tags are made by (task=tagging); crf: a linear-chain CRF over all of a sentence's; softmax: each by itself; auto: crf", "auto", "crf", "softmax");
     public static final Setting<Boolean> TIED = flag("tied", "the softmax's weights are the embedding's; embedding must equal hidden");
     public static final Setting<Double> DROPOUT = decimal("dropout", "0", 0, 0.99, "share of activations dropped between layers (before every layer but the first, and before the softmax)");
+    public static final Setting<Double> INPUT_DROPOUT = decimal("inputDropout", "0", 0, 0.99, "share of activations dropped before the first layer");
     public static final Setting<String> DROPOUT_MASK = choice("dropoutMask", "step", "how often dropout draws: a new mask at every step, or one for all steps of a window (variational)", "step", "window");
 
-    public static final Setting<Integer> BATCH = integer("batch", 32, 1, 65_536, "streams that a replica reads in parallel");
-    public static final Setting<Integer> SEQ_LEN = integer("seqLen", 100, 1, 65_536, "steps of a window: where back-propagation through time is cut off");
+    public static final Setting<Integer> BATCH = integer("batch", 32, 1, 65_536, "streams that a replica reads in parallel (task=language-model)");
+    public static final Setting<Integer> BATCH_TOKENS = integer("batchTokens", 640, 1, 1 << 24, "steps of a batch of sequences of similar length, padding among them (labelled sequences)");
+    public static final Setting<Integer> SEQ_LEN = integer("seqLen", 100, 1, 65_536, "steps of a window: where back-propagation through time is cut off (task=language-model; other sequences are read whole)");
     public static final Setting<Integer> SHARDS = integer("shards", 1, 1, 65_536, "parts of the data, each trained by a replica of its own; the model depends on it, and not on executors");
     public static final Setting<String> AVERAGING = choice("averaging", "gradients", "gradients: one exact step on the mean gradient every window; parameters: windowsPerRound local windows, then the mean of the replicas", "gradients", "parameters");
     /** What {@link #GRADIENTS_UNTIL} is for {@code decay}. */
@@ -67,6 +80,8 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Double> OUTER_MOMENTUM = autoOrDecimal("outerMomentum", 0, 0.9999, "of the outer optimiser; auto: its own");
     public static final Setting<Double> OUTER_LEARNING_RATE = autoOrDecimal("outerLearningRate", 1e-6, 100, "what the outer optimiser multiplies the mean step by; auto: its own");
     public static final Setting<String> INNER_STATE = choice("innerState", "average", "the replicas' momentum or Adam's moments, between two rounds (averaging=parameters); average: their mean; keep: each replica's own; reset: zero at the start of every round", "average", "keep", "reset");
+    public static final Setting<String> METRIC = choice("metric", "auto", "figure of what is held out by which the best epoch's model is kept; auto: f1 of entities, accuracy of other labels, loss of numbers, and for a language model none (the last is kept), unless stopAfter is set: then its loss", "auto", "none", "loss", "perplexity", "accuracy", "precision", "recall", "f1", "macroF1");
+    public static final Setting<Integer> STOP_AFTER = integer("stopAfter", 0, 0, 1_000_000, "epochs without a better metric after which training ends; 0: never");
     public static final Setting<Integer> EPOCHS = integer("epochs", 10, 1, 1_000_000, "passes over the data");
 
     public static final Setting<String> OPTIMIZER = choice("optimizer", "adam", "sgd; adam (0.9, 0.999, 1e-8); adamw: adam with decoupled weightDecay", "sgd", "adam", "adamw");

@@ -5,22 +5,26 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
+import org.rondo.driver.corpus.Task;
 import org.rondo.driver.scoring.Evaluation;
 
-/** Model and text to figures. */
+/** Model and data to figures. */
 final class Evaluate {
     private Evaluate() { }
 
     static void run(Settings settings, SparkConf conf, Console console) {
         try (JavaSparkContext sc = Rondo.spark("evaluate", settings, conf)) {
             Model model = Generate.model(settings, sc.hadoopConfiguration());
-            Evaluation found = Evaluation.of(sc, model, settings.get(Setting.INPUT), settings);
-            console.out().println("tokens              " + Units.count(found.tokens()));
-            console.out().println("unknown             " + Units.decimals(100 * found.unknown(), 3) + " %");
-            console.out().println("nats per token      " + Units.decimals(found.nats(), 5));
-            console.out().println("perplexity          " + Units.decimals(found.perplexity(), 4));
-            console.out().println("bits per character  " + Units.decimals(found.bitsPerCharacter(), 4));
-            warn(found.unknown(), "perplexity and bits per character are", console);
+            Evaluation found = Evaluation.of(sc, model, settings.get(Setting.INPUT), settings, console.err()::println);
+            if (found.task() == Task.LANGUAGE_MODEL) {
+                console.out().println("tokens              " + Units.count(found.targets()));
+                console.out().println("unknown             " + Units.decimals(100 * found.unknown(), 3) + " %");
+                console.out().println("nats per token      " + Units.decimals(found.loss(), 5));
+                console.out().println("perplexity          " + Units.decimals(found.perplexity(), 4));
+                console.out().println("bits per character  " + Units.decimals(found.bitsPerCharacter(), 4));
+                warn(found.unknown(), "perplexity and bits per character are", console);
+            } else console.out().print("loss " + Units.decimals(found.loss(), 5) + " of each of " + Units.count(found.targets()) + " targets\n" + found.table());
+            console.out().println(found.json());
         }
     }
 

@@ -22,10 +22,14 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
         void run(Settings settings, SparkConf conf, Console console) throws Exception;
     }
 
+    static final Group
+            EXAMPLES = group("Labelled sequences", FORMAT, BAD_LINES, COLUMNS_BY, COMMENT, NO_HEADER, TOKENS_COLUMN, TEXT_COLUMN, FEATURES_COLUMN, LABELS_COLUMN, LABEL_COLUMN,
+                    VALUES_COLUMN, TAG_SCHEME),
+            LABELS = group("Labels", LEARNT_SCHEME, HEAD, DIRECTIONS, CHARACTER_HIDDEN, CHARACTER_EMBEDDING, WORD_FORM, UNKNOWN_RATE, BATCH_TOKENS);
     private static final Group
             VOCABULARY = group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY),
-            NETWORK = group("Network", CELL, CANDIDATE_ACTIVATION, FORGET_BIAS, INITIAL_RANGE, LAYERS, HIDDEN, EMBEDDING, TIED, DROPOUT, DROPOUT_MASK),
-            DISTRIBUTION = group("Distribution", SHARDS, BATCH, SEQ_LEN, AVERAGING, GRADIENTS_UNTIL, WINDOWS_PER_ROUND, EPOCHS, ROUND_DEADLINE),
+            NETWORK = group("Network", CELL, CANDIDATE_ACTIVATION, FORGET_BIAS, INITIAL_RANGE, LAYERS, HIDDEN, EMBEDDING, TIED, DROPOUT, INPUT_DROPOUT, DROPOUT_MASK),
+            DISTRIBUTION = group("Distribution", SHARDS, BATCH, SEQ_LEN, AVERAGING, GRADIENTS_UNTIL, WINDOWS_PER_ROUND, EPOCHS, METRIC, STOP_AFTER, ROUND_DEADLINE),
             OUTER = group("Outer optimiser", OUTER_OPTIMIZER, OUTER_MOMENTUM, OUTER_LEARNING_RATE, INNER_STATE),
             STEPS = group("Steps", OPTIMIZER, MOMENTUM, NESTEROV, WEIGHT_DECAY, LEARNING_RATE, WARM_UP, DECAY, DECAY_FACTOR, DECAY_AFTER, DECAY_EVERY, CLIP_NORM, EMA_DECAY),
             CHECKPOINTS = group("Checkpoints", CHECKPOINT_EVERY, KEEP_CHECKPOINTS),
@@ -33,14 +37,14 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
             RUN = group("Run", SEED, KERNEL, DEBUG);
 
     private static final List<Group> TRAINING =
-            List.of(group("Data", INPUT, OUTPUT, OVERWRITE, VALIDATION, TASK), VOCABULARY, NETWORK, DISTRIBUTION, OUTER, STEPS, CHECKPOINTS, RUN);
+            List.of(group("Data", INPUT, OUTPUT, OVERWRITE, VALIDATION, TASK), EXAMPLES, LABELS, VOCABULARY, NETWORK, DISTRIBUTION, OUTER, STEPS, CHECKPOINTS, RUN);
 
     static final List<Job> ALL = List.of(
-            new Job("train", "Trains a model on a text. Run again after an interruption, it resumes from its last checkpoint.",
+            new Job("train", "Trains a model of a text, or of labelled sequences. Run again after an interruption, it resumes from its last checkpoint.",
                     TRAINING,
                     Map.of(), Train::run),
-            new Job("evaluate", "Prints a model's perplexity and bits per character on a text.",
-                    List.of(group("Data", MODEL, INPUT), group("Distribution", SHARDS, BATCH, SEQ_LEN), group("Run", KERNEL, DEBUG)),
+            new Job("evaluate", "Prints how well a model predicts a text, its perplexity and bits per character, or labels, their precision, recall and F1; as a table, and as JSON.",
+                    List.of(group("Data", MODEL, INPUT), EXAMPLES, group("Distribution", SHARDS, BATCH, SEQ_LEN, BATCH_TOKENS), group("Run", KERNEL, DEBUG)),
                     Map.of(), Evaluate::run),
             new Job("generate", "Prints a text that a model makes up.",
                     List.of(group("Data", MODEL), SAMPLING, RUN), Map.of(), Generate::run),

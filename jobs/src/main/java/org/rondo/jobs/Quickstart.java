@@ -119,12 +119,12 @@ final class Quickstart {
         private final Settings settings;
 
         Samples(Console console, Settings settings) {
-            super(console, settings.get(Setting.UNIT));
+            super(console, settings);
             this.settings = settings;
         }
 
-        @Override public void epoch(int epoch, double training, double validation, Model model) {
-            super.epoch(epoch, training, validation, model);
+        @Override public void epoch(Epoch epoch, Model model) {
+            super.epoch(epoch, model);
             Sampler.sample(model, "", SAMPLE_LENGTH, settings.get(Setting.TEMPERATURE), settings.get(Setting.SEED), settings.get(Setting.KERNEL))
                     .lines().limit(SAMPLES).forEach(line -> note("  it now writes: " + line));
         }

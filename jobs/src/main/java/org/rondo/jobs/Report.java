@@ -1,8 +1,12 @@
 package org.rondo.jobs;
 
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
+import org.rondo.driver.corpus.Task;
 import org.rondo.driver.rounds.Plan;
 import org.rondo.driver.rounds.Progress;
+import org.rondo.driver.scoring.Metric;
 
 /** What a person sees of a training while it runs, and how it went. */
 class Report implements Progress, AutoCloseable {
@@ -12,6 +16,8 @@ class Report implements Progress, AutoCloseable {
     private static final double ABSURD = 2;
 
     private final Console console;
+    private final Task task;
+    /** Of a target: character, word, token, sequence. */
     private final String unit;
     private final long started = System.nanoTime();
     private Plan plan;
@@ -22,15 +28,24 @@ class Report implements Progress, AutoCloseable {
     private long before;
     private boolean trained;
 
-    /** @param unit of a token: character or word */
-    Report(Console console, String unit) {
+    Report(Console console, Settings settings) {
         this.console = console;
-        this.unit = unit;
+        this.task = Task.of(settings);
+        this.unit = unit(settings);
+    }
+
+    /** What a target is. */
+    static String unit(Settings settings) {
+        return switch (Task.of(settings)) {
+            case LANGUAGE_MODEL -> settings.get(Setting.UNIT);
+            case TAGGING -> "token";
+            case CLASSIFICATION, REGRESSION -> "sequence";
+        };
     }
 
     @Override public void begin(Plan plan, long firstRound, long tokens) {
         this.plan = plan;
-        note(Units.count(plan.targets()) + " " + unit + "s to learn from, vocabulary " + Units.count(plan.network().vocab()) + ", "
+        note(Units.count(plan.targets()) + " " + unit + "s to learn from, " + Units.vocabulary(plan.network()) + ", "
                 + Units.count(plan.network().parameterCount()) + " parameters; " + plan.epochs() + (plan.epochs() == 1 ? " epoch of " : " epochs of ")
                 + Units.count(plan.windowsPerEpoch()) + " windows with " + plan.shards() + (plan.shards() == 1 ? " replica" : " replicas"));
         before = tokens;
@@ -50,19 +65,19 @@ class Report implements Progress, AutoCloseable {
                 + Units.count(recentTokens / recentSeconds) + " tokens/s  lr " + Units.significant(round.learningRate()));
     }
 
-    @Override public void epoch(int epoch, double training, double validation, Model model) {
+    @Override public void epoch(Epoch ended, Model model) {
         if (trained) epochs++;                          // else of a checkpoint, told again
         trained = false;
-        this.epoch = epoch;
-        this.training = training;
-        this.validation = validation;
+        epoch = ended.number();
+        training = ended.training();
+        validation = ended.validation();
         if (!(validation >= best)) {
             best = validation;
             bestEpoch = epoch;
         }
         note("epoch " + epoch + "/" + plan.epochs() + " after " + Units.duration(elapsed()) + ": training "
-                + (Double.isNaN(validation) ? loss(training) : Units.decimals(training, 4) + ", validation " + loss(validation)));
-        double guess = Math.log(plan.network().vocab());
+                + (Double.isNaN(validation) ? loss(training) : Units.decimals(training, 4) + ", validation " + loss(validation)) + metric(ended));
+        double guess = plan.network().head().classes() ? Math.log(plan.network().head().outputs()) : Double.NaN;
         if (training > ABSURD * guess)
             note("that training loss is " + Units.decimals(training / guess, 1) + " times the " + Units.decimals(guess, 4) + " of a uniform guess: training diverges; "
                     + "stop it, and start again with a lower --learningRate (now " + Units.significant(learningRate) + ")");
@@ -104,7 +119,14 @@ class Report implements Progress, AutoCloseable {
         return (System.nanoTime() - started) * 1e-9;
     }
 
+    private static String metric(Epoch ended) {
+        if (ended.metric() == null) return "";
+        return ", " + ended.metric().key() + " " + (ended.metric() == Metric.PERPLEXITY ? Units.decimals(ended.value(), 2) : Units.decimals(100 * ended.value(), 2) + " %");
+    }
+
     private String loss(double nats) {
+        if (task == Task.REGRESSION) return Units.decimals(nats, 4) + " per " + unit + " (mean squared error)";
+        if (task != Task.LANGUAGE_MODEL) return Units.decimals(nats, 4) + " nats per " + unit;
         return Units.decimals(nats, 4) + " nats per " + unit + ", perplexity " + Units.decimals(Math.exp(nats), 2)
                 + (unit.equals("character") ? ", " + Units.decimals(Units.bits(nats), 3) + " bits per character" : "");
     }

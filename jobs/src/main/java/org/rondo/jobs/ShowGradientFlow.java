@@ -186,7 +186,7 @@ final class ShowGradientFlow {
         try (JavaSparkContext sc = Rondo.spark("gradient-flow", settings, conf)) {
             for (String directory : directories) {
                 Model model = Generate.model(settings.with(Setting.MODEL, directory), sc.hadoopConfiguration());
-                models.add(new Given(directory, model, Reading.text(sc, settings, model.vocabulary(), 0, MEASURED)));
+                models.add(new Given(directory, model, Reading.text(sc, settings, model.asLanguageModel("the flow of gradients").lexicon().words(), 0, MEASURED)));
             }
         }
         return () -> measure(models);

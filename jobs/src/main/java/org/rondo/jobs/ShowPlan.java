@@ -9,11 +9,13 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.corpus.Corpus;
+import org.rondo.driver.corpus.Shards;
 import org.rondo.driver.rounds.Forecast;
 import org.rondo.driver.rounds.OuterOptimizer;
 import org.rondo.driver.rounds.Plan;
 import org.rondo.driver.rounds.RoundTime;
 import org.rondo.driver.rounds.WindowTime;
+import org.rondo.kernels.Network;
 
 /** What training will do and need: its {@link Plan}, for people. The text is read and counted, and a window is timed; nothing is trained. */
 final class ShowPlan {
@@ -25,13 +27,14 @@ final class ShowPlan {
 
     static void run(Settings settings, SparkConf conf, Console console) {
         Train.warn(settings, console);
-        try (JavaSparkContext sc = Rondo.spark("plan", settings, conf); Corpus corpus = Corpus.read(sc, settings)) {
+        try (JavaSparkContext sc = Rondo.spark("plan", settings, conf); Corpus corpus = Corpus.read(sc, settings, console.err()::println);
+                Shards shards = corpus.training().shards(Plan.network(settings, corpus.lexicon()), corpus.lexicon(), settings)) {
             long held = corpus.validation() == null ? 0 : corpus.validation().count();
-            Plan plan = Plan.of(settings, corpus.vocabulary().size(), corpus.training().count());
+            Plan plan = Plan.of(settings, Plan.network(settings, corpus.lexicon()), shards);
             // In cluster mode this is the application master, whose memory and cores say nothing of a machine to train on.
             Optional<WindowTime> window = conf.get("spark.submit.deployMode", "client").equals("cluster") ? Optional.empty()
                     : WindowTime.measure(plan, settings.get(Setting.KERNEL));
-            console.out().print(table(plan, settings.get(Setting.UNIT), held, conf, window, Runtime.getRuntime().availableProcessors()));
+            console.out().print(table(plan, Report.unit(settings), held, conf, window, Runtime.getRuntime().availableProcessors()));
         }
     }
 
@@ -42,13 +45,14 @@ final class ShowPlan {
         int executors = conf.getInt("spark.executor.instances", Math.max(1, (plan.shards() + tasks - 1) / tasks));
         Optional<Forecast> forecast = window.map(time -> new Forecast(plan, time.seconds(), cores, executors, tasks, Forecast.USUAL_NETWORK).settled());
         Map<String, String> rows = new LinkedHashMap<>();
-        rows.put("text", Units.count(plan.targets() + 1) + " " + unit + "s to learn from, " + Units.count(heldOut) + " to validate on");
-        rows.put("network", "vocabulary " + Units.count(plan.network().vocab()) + ", embedding " + plan.network().embedding() + ", "
-                + plan.network().layers() + " LSTM layers of " + plan.network().hidden());
+        rows.put("data", Units.count(plan.streams() ? plan.targets() + 1 : plan.targets()) + " " + unit + "s to learn from, " + Units.count(heldOut)
+                + (plan.streams() ? "" : " sequences") + " to validate on");
+        rows.put("network", network(plan.network()));
         rows.put("parameters", exact(plan.network().parameterCount(), 4L * plan.network().parameterCount()));
-        rows.put("shards", plan.shards() + ", each of " + plan.batch() + " streams of " + Units.count((double) plan.targets() / plan.shards() / plan.batch()) + " tokens");
-        rows.put("windows", Units.count(plan.windowsPerEpoch()) + " per shard and epoch, each " + plan.seqLen() + " steps of " + plan.batch() + " streams = "
-                + Units.count((double) plan.seqLen() * plan.batch()) + " tokens");
+        rows.put("shards", plan.shards() + ", each of " + (plan.streams() ? plan.batch() + " streams of " + Units.count((double) plan.targets() / plan.shards() / plan.batch()) + " tokens"
+                : Units.count((double) plan.targets() / plan.shards()) + " " + unit + "s"));
+        rows.put("windows", Units.count(plan.windowsPerEpoch()) + " per shard and epoch, " + (plan.streams() ? "each " : "the one that needs most memory ") + plan.seqLen() + " steps of "
+                + plan.batch() + (plan.streams() ? " streams = " : " sequences = ") + Units.count((double) plan.seqLen() * plan.batch()) + " tokens");
         rows.put("rounds", rounds(forecast.map(Forecast::plan).orElse(plan), plan.isSettled()));
         rows.put("memory per task", exact(plan.bytesPerTask()) + " outside the heap");
         rows.put("memory overhead", exact(plan.memoryOverhead(tasks)) + " for " + tasks + (tasks == 1 ? " task" : " tasks") + " at a time in an executor");
@@ -60,6 +64,14 @@ final class ShowPlan {
         return table + String.format(Locale.ROOT, "%non a cluster, give driver and executors room for it:%n  --driver-memory %dm%n"
                 + "  --conf spark.driver.memoryOverhead=%dm%n  --conf spark.executor.memoryOverhead=%dm%n",
                 mebibytes(plan.driverHeap()), mebibytes(plan.driverOverhead()), mebibytes(plan.memoryOverhead(tasks)));
+    }
+
+    private static String network(Network network) {
+        Network.Spelling spelling = network.spelling();
+        return Units.vocabulary(network) + (network.vocab() == 0 ? "" : ", embedding " + network.embedding())
+                + (spelling == null ? "" : ", words' " + spelling.characters() + " characters read by a layer of 2 x " + spelling.hidden())
+                + ", " + network.layers() + " LSTM layers of " + (network.bidirectional() ? "2 x " : "") + network.hidden()
+                + (network.head().crf() ? ", a CRF of " + network.head().outputs() + " labels" : "");
     }
 
     private static String rounds(Plan plan, boolean settled) {

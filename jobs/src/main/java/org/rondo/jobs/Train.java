@@ -3,10 +3,12 @@ package org.rondo.jobs;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
+import org.rondo.driver.corpus.Task;
 import org.rondo.driver.rounds.Trainer;
 
 /** Text to model. */
@@ -15,10 +17,10 @@ final class Train {
 
     static void run(Settings settings, SparkConf conf, Console console) {
         warn(settings, console);
-        Report report = new Report(console, settings.get(Setting.UNIT));
+        Report report = new Report(console, settings);
         train("train", settings, conf, report);
         console.out().print(report.summary(settings.get(Setting.OUTPUT)));
-        console.out().print(next(settings.get(Setting.OUTPUT)));
+        console.out().print(next(settings));
     }
 
     /** Trains and closes the report, which still knows what it has heard. */
@@ -41,6 +43,10 @@ final class Train {
         if (!decay.equals("epoch")) useless.put(Setting.DECAY_EVERY, "without --decay epoch");
         if (!decay.equals("epoch") && !decay.equals("plateau"))
             for (Setting<?> setting : List.of(Setting.DECAY_FACTOR, Setting.DECAY_AFTER)) useless.put(setting, "without --decay epoch or plateau");
+        boolean text = Task.of(settings) == Task.LANGUAGE_MODEL;
+        Stream.concat(Job.EXAMPLES.settings().stream(), Job.LABELS.settings().stream()).filter(setting -> text && !setting.equals(Setting.DIRECTIONS))
+                .forEach(setting -> useless.put(setting, "without another --task: a language model reads a text"));
+        if (!text) for (Setting<?> setting : List.of(Setting.UNIT, Setting.BATCH, Setting.SEQ_LEN)) useless.put(setting, "with --task " + settings.get(Setting.TASK) + ", which reads whole sequences, in batches of batchTokens");
         warn(settings, useless, console);
     }
 
@@ -56,9 +62,10 @@ final class Train {
         return word.matches("[A-Za-z0-9_./:@%+=,-]+") ? word : "'" + word.replace("'", "'\\''") + "'";
     }
 
-    /** What to type with a model. */
-    static String next(String directory) {
-        String model = shell(directory);
-        return "next:\n  bin/rondo generate --model " + model + " --length 300\n  bin/rondo evaluate --model " + model + " --input TEXT\n";
+    /** What to type with the model. */
+    private static String next(Settings settings) {
+        String model = shell(settings.get(Setting.OUTPUT));
+        boolean text = Task.of(settings) == Task.LANGUAGE_MODEL;
+        return "next:\n" + (text ? "  bin/rondo generate --model " + model + " --length 300\n" : "") + "  bin/rondo evaluate --model " + model + " --input " + (text ? "TEXT\n" : "DATA\n");
     }
 }

@@ -3,6 +3,7 @@ package org.rondo.jobs;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.Locale;
+import org.rondo.kernels.Network;
 
 /** Numbers for people; the decimal point is a point everywhere. */
 final class Units {
@@ -43,5 +44,10 @@ final class Units {
     /** Of a mean in nats per character. */
     static double bits(double nats) {
         return nats / Math.log(2);
+    }
+
+    /** What a network reads. */
+    static String vocabulary(Network network) {
+        return network.vocab() == 0 ? network.embedding() + (network.embedding() == 1 ? " feature" : " features") : "vocabulary " + count(network.vocab());
     }
 }

@@ -8,8 +8,10 @@ import java.util.Map;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.rondo.driver.Settings;
+import org.rondo.driver.corpus.Shards;
 import org.rondo.driver.rounds.Plan;
 import org.rondo.driver.rounds.Progress;
+import org.rondo.kernels.Network;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -90,10 +92,10 @@ class ReportTest {
     }
 
     @Test void nothingHeldOutIsNotShownAsANumber() {
-        Report report = new Report(new Console(err, err, 0), "word");
+        Report report = new Report(new Console(err, err, 0), unit("word"));
         report.begin(plan(), 0, 0);
         report.round(new Progress.Round(0, 1, 1.0, 1.0, 0.1, 100, 0.1));
-        report.epoch(1, 1.0, Double.NaN, null);
+        report.epoch(epoch(1, 1.0, Double.NaN), null);
         report.close();
         assertFalse((lines() + report.summary("m")).contains("NaN"), lines() + report.summary("m"));
         assertFalse(report.summary("m").contains("bits per character"), "words have no bits per character");
@@ -101,13 +103,13 @@ class ReportTest {
 
     /** Of 5 tokens a uniform guess has log 5 = 1.6094. */
     @Test void aLossFarAboveAGuessNamesTheLearningRate() {
-        Report report = new Report(new Console(err, err, 0), "character");
+        Report report = new Report(new Console(err, err, 0), unit("character"));
         report.begin(plan(), 0, 0);
         report.round(new Progress.Round(9, 1, 3.2, 1.0, 0.1, 100, 0.1));
-        report.epoch(1, 3.2, 1.0, null);
+        report.epoch(epoch(1, 3.2, 1.0), null);
         assertFalse(lines().stream().anyMatch(line -> line.contains("diverges")), lines().toString());
         report.round(new Progress.Round(19, 2, 1e10, 1.0, 0.25, 100, 0.1));
-        report.epoch(2, 16.094, 1.0, null);
+        report.epoch(epoch(2, 16.094, 1.0), null);
         report.close();
         String last = lines().get(lines().size() - 1);
         assertTrue(last.contains("10.0 times the 1.6094") && last.contains("--learningRate (now 0.25)"), last);
@@ -115,17 +117,17 @@ class ReportTest {
 
     @Test void theSummarySaysThatTheModelIsAnAverage() {
         assertFalse(train(new Console(err, err, 0)).summary("m").contains("averaged"));
-        Report report = new Report(new Console(err, err, 0), "character");
-        report.begin(Plan.of(Settings.of(Map.of("emaDecay", "0.99", "batch", "1", "seqLen", "10", "hidden", "3")), 5, 101), 0, 0);
+        Report report = new Report(new Console(err, err, 0), unit("character"));
+        report.begin(plan("emaDecay", "0.99"), 0, 0);
         report.close();
         assertTrue(report.summary("m").contains(" parameters, averaged over rounds with emaDecay 0.99)"), report.summary("m"));
     }
 
     /** The trainer tells the checkpoint's epoch again, before the first round. */
     @Test void anEpochThatACheckpointTellsIsNotTrainedAgain() {
-        Report report = new Report(new Console(err, err, 0), "character");
+        Report report = new Report(new Console(err, err, 0), unit("character"));
         report.begin(plan(), 10, 100);
-        report.epoch(1, 1.0, 0.5, null);
+        report.epoch(epoch(1, 1.0, 0.5), null);
         report.close();
         String summary = report.summary("m");
         assertTrue(summary.startsWith("trained before, nothing was left to do\n") && summary.contains("validation  0.5000"), summary);
@@ -134,15 +136,28 @@ class ReportTest {
     }
 
     private static Plan plan() {
-        return Plan.of(Settings.of(Map.of("epochs", "2", "batch", "1", "seqLen", "10", "hidden", "3")), 5, 101);
+        return plan("epochs", "2");
+    }
+
+    private static Plan plan(String key, String value) {
+        Settings settings = Settings.of(Map.of(key, value, "batch", "1", "seqLen", "10", "hidden", "3"));
+        return Plan.of(settings, new Network(5, 64, 3, 2), Shards.ofStreams(null, settings, 101));
+    }
+
+    private static Settings unit(String unit) {
+        return Settings.of(Map.of("unit", unit));
+    }
+
+    private static Progress.Epoch epoch(int number, double training, double validation) {
+        return new Progress.Epoch(number, training, validation, null, Double.NaN);
     }
 
     private Report train(Console console) {
-        Report report = new Report(console, "character");
+        Report report = new Report(console, unit("character"));
         report.begin(plan(), 0, 0);
         for (int epoch = 1; epoch <= 2; epoch++) {
             for (int round = 10 * epoch - 10; round < 10 * epoch; round++) report.round(new Progress.Round(round, epoch, 1.0, 1.0, 0.1, 10, 0.01));
-            report.epoch(epoch, 1.0, epoch == 1 ? 0.5 : Math.log(2), null);
+            report.epoch(epoch(epoch, 1.0, epoch == 1 ? 0.5 : Math.log(2)), null);
         }
         report.close();
         return report;

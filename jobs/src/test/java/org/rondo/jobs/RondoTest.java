@@ -29,8 +29,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Settings;
+import org.rondo.driver.corpus.Shards;
 import org.rondo.driver.rounds.Plan;
 import org.rondo.driver.rounds.WindowTime;
+import org.rondo.kernels.Network;
 import org.rondo.kernels.NativeLibrary;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -311,7 +313,7 @@ class RondoTest {
         SparkConf conf = new SparkConf(false);
         for (int i = 0; i < more.length; i += 2) conf.set(more[i], more[i + 1]);
         Optional<WindowTime> time = window == 0 ? Optional.empty() : Optional.of(new WindowTime(window, "native avx512"));
-        return ShowPlan.table(Plan.of(settings, 20, 32_001), "char", 0, conf, time, 2);
+        return ShowPlan.table(Plan.of(settings, new Network(20, 6, 10, 1), Shards.ofStreams(null, settings, 32_001)), "char", 0, conf, time, 2);
     }
 
     private static String row(String name, String table) {

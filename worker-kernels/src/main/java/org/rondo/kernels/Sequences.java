@@ -47,7 +47,12 @@ public final class Sequences extends Shard {
         /** @param words   null without spelling
          *  @param targets a class a step, or one; null for none */
         public static Sequence ofTokens(int[] ids, int[] words, int[] targets) {
-            return new Sequence(ids, words, null, targets, null, ids.length);
+            return ofTokens(ids, words, targets, null);
+        }
+
+        /** @param values as {@link #ofFeatures} */
+        public static Sequence ofTokens(int[] ids, int[] words, int[] targets, float[] values) {
+            return new Sequence(ids, words, null, targets, values, ids.length);
         }
 
         /** @param features a row a step
@@ -66,11 +71,16 @@ public final class Sequences extends Shard {
         public static final Rare NONE = new Rare(0, Integer.MAX_VALUE, 0);
     }
 
-    private final Network network;
+    /** Of the network: whether it reads tokens, and features of which width; whether its head is at every step, and says classes, or how many
+     *  numbers. */
+    private final boolean tokens, atEveryStep, classes;
+    private final int width, outputs;
     private final Sequence[] sequences;
     /** Of every word, its characters; null without spelling. */
     private final int[][] spelling;
-    private final Rare rare;
+    /** As {@link Rare} has it. (Parts and no records: Kryo 4 cannot write those.) */
+    private final int unknown, firstRare;
+    private final double rareRate;
     /** Numbers of the sequences of each batch. */
     private final int[][] batches;
 
@@ -79,25 +89,31 @@ public final class Sequences extends Shard {
      *  @throws IllegalArgumentException if a sequence has not what the network reads */
     public Sequences(int number, Network network, Sequence[] sequences, int[][] spelling, Rare rare, int budget) {
         super(number);
-        this.network = network;
+        this.tokens = network.vocab() > 0;
+        this.width = network.embedding();
+        this.atEveryStep = network.head().atEveryStep();
+        this.classes = network.head().classes();
+        this.outputs = network.head().outputs();
         this.sequences = sequences;
         this.spelling = spelling;
-        this.rare = rare;
-        for (int s = 0; s < sequences.length; s++) check(s);
+        this.unknown = rare.unknown;
+        this.firstRare = rare.first;
+        this.rareRate = rare.probability;
+        for (int s = 0; s < sequences.length; s++) check(s, network);
         this.batches = batches(sequences, budget);
     }
 
-    private void check(int s) {
+    private void check(int s, Network network) {
         Sequence sequence = sequences[s];
         int steps = sequence.steps, targets = network.head().atEveryStep() ? steps : 1;
-        if (network.vocab() > 0) expect(s, "tokens", sequence.ids == null ? -1 : sequence.ids.length, steps);
-        else expect(s, "features", sequence.features == null ? -1 : sequence.features.length, steps * network.embedding());
-        if (network.spelling() != null) expect(s, "words", sequence.words == null ? -1 : sequence.words.length, steps);
-        if (sequence.targets != null) expect(s, "targets", sequence.targets.length, targets);
-        if (!network.head().classes()) expect(s, "values", sequence.values == null ? -1 : sequence.values.length, targets * network.head().outputs());
+        if (network.vocab() > 0) expect(s, network, "tokens", sequence.ids == null ? -1 : sequence.ids.length, steps);
+        else expect(s, network, "features", sequence.features == null ? -1 : sequence.features.length, steps * network.embedding());
+        if (network.spelling() != null) expect(s, network, "words", sequence.words == null ? -1 : sequence.words.length, steps);
+        if (sequence.targets != null) expect(s, network, "targets", sequence.targets.length, targets);
+        if (!network.head().classes()) expect(s, network, "values", sequence.values == null ? -1 : sequence.values.length, targets * network.head().outputs());
     }
 
-    private void expect(int s, String what, int came, int expected) {
+    private void expect(int s, Network network, String what, int came, int expected) {
         if (came != expected) throw new IllegalArgumentException("sequence " + s + " of shard " + number + " has " + (came < 0 ? "no " : came + " ") + what + ", expected "
                 + expected + " for " + network);
     }
@@ -155,27 +171,27 @@ public final class Sequences extends Shard {
     }
 
     private Window assemble(int[] batch, Draw draw) {
-        int B = batch.length, T = sequences[batch[0]].steps, rows = network.head().atEveryStep() ? B * T : B, outputs = network.head().outputs(), width = network.embedding();
-        int[] ids = network.vocab() > 0 ? new int[B * T] : null, targets = new int[rows], lengths = new int[B];
-        float[] features = network.vocab() > 0 ? null : new float[B * T * width], values = network.head().classes() ? null : new float[rows * outputs];
+        int B = batch.length, T = sequences[batch[0]].steps, rows = atEveryStep ? B * T : B;
+        int[] ids = tokens ? new int[B * T] : null, targets = new int[rows], lengths = new int[B];
+        float[] features = tokens ? null : new float[B * T * width], values = classes ? null : new float[rows * outputs];
         Arrays.fill(targets, Window.NONE);
-        int tokens = 0;
+        int counted = 0;
         for (int b = 0; b < B; b++) {
             Sequence s = sequences[batch[b]];
             lengths[b] = s.steps;
             for (int t = 0; t < s.steps; t++) {
                 int n = t * B + b;
-                if (ids != null) ids[n] = draw != null && isUnknown(s.ids[t], n, draw) ? rare.unknown : s.ids[t];
+                if (ids != null) ids[n] = draw != null && isUnknown(s.ids[t], n, draw) ? unknown : s.ids[t];
                 else System.arraycopy(s.features, t * width, features, n * width, width);
             }
             for (int t = 0; t < rows / B && t < s.steps; t++) {
-                if (s.targets != null && (targets[t * B + b] = s.targets[t]) >= 0) tokens++;
+                if (s.targets != null && (targets[t * B + b] = s.targets[t]) >= 0) counted++;
                 if (values != null) System.arraycopy(s.values, t * outputs, values, (t * B + b) * outputs, outputs);
             }
         }
         Window.Words words = spelling == null ? null : words(batch, T);
         Window.Size size = words == null ? new Window.Size(B, T) : new Window.Size(B, T, words.lengths().length, words.characters().length / words.lengths().length);
-        return new Window(size, ids, features, targets, values, lengths, words, tokens);
+        return new Window(size, ids, features, targets, values, lengths, words, counted);
     }
 
     /** The distinct words of a batch, in the order in which they come. */
@@ -198,9 +214,9 @@ public final class Sequences extends Shard {
     }
 
     private boolean isUnknown(int id, int place, Draw draw) {
-        if (id < rare.first) return false;
+        if (id < firstRare) return false;
         int[] words = new int[4];
         Philox.block(draw.seed(), place, UNKNOWN, draw.window(), draw.shard(), words);
-        return (words[0] & 0xFFFFFFFFL) < rare.probability * 0x1p32;
+        return (words[0] & 0xFFFFFFFFL) < rareRate * 0x1p32;
     }
 }

@@ -6,14 +6,21 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.ArrayList;
 import java.util.HashSet;
-import java.util.Locale;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.corpus.Lexicon;
+import org.rondo.driver.corpus.TagScheme;
+import org.rondo.driver.corpus.Task;
 import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.kernels.Cell;
 import org.rondo.kernels.Head;
@@ -21,28 +28,30 @@ import org.rondo.kernels.Loss;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Tensor;
 
-/** A trained language model, and the directory it lives in: {@code model.safetensors} (the tensors by name, the same bytes for
- *  the same parameters), {@code vocabulary.txt}, and {@code model.json} which is written last and seals both and itself: a
+/** A trained model, and the directory it lives in: {@code model.safetensors} (the tensors by name, the same bytes for
+ *  the same parameters), {@code vocabulary.txt} and {@code characters.txt}, where it reads tokens and their characters, and {@code model.json} which is written last and seals them and itself: a
  *  directory without it is no model. While a model is replaced there is a whole copy of the new one in {@code replacement}. */
 public final class Model {
-    static final String TENSORS = "model.safetensors", VOCABULARY = "vocabulary.txt", MODEL = "model.json", REPLACEMENT = "replacement";
-    private static final String TASK = "language-model";
+    static final String TENSORS = "model.safetensors", VOCABULARY = "vocabulary.txt", CHARACTERS = "characters.txt", MODEL = "model.json",
+            REPLACEMENT = "replacement";
 
     private final Network network;
     private final float[] parameters;
-    private final Vocabulary vocabulary;
+    private final Lexicon lexicon;
     private final ObjectNode provenance;
 
     /** @param parameters network.parameterCount() floats, not copied
      *  @param provenance where the model comes from: data, settings, versions, losses */
-    public Model(Network network, float[] parameters, Vocabulary vocabulary, ObjectNode provenance) {
+    public Model(Network network, float[] parameters, Lexicon lexicon, ObjectNode provenance) {
         if (parameters.length != network.parameterCount()) throw new IllegalArgumentException(parameters.length + " parameters, "
                 + network + " has " + network.parameterCount());
-        if (vocabulary.size() != network.vocab()) throw new IllegalArgumentException("vocabulary has " + vocabulary.size() + " tokens, "
-                + network + " has " + network.vocab());
+        int tokens = lexicon.words() == null ? 0 : lexicon.words().size();
+        if (tokens != network.vocab() || lexicon.outputs() != network.head().outputs() || (lexicon.characters() == null) != (network.spelling() == null))
+            throw new IllegalArgumentException("vocabulary has " + tokens + " tokens, " + (lexicon.characters() == null ? "no" : "and their") + " characters, and "
+                    + lexicon.outputs() + " outputs, expected those of " + network);
         this.network = network;
         this.parameters = parameters;
-        this.vocabulary = vocabulary;
+        this.lexicon = lexicon;
         this.provenance = provenance;
     }
 
@@ -55,8 +64,15 @@ public final class Model {
         return parameters;
     }
 
-    public Vocabulary vocabulary() {
-        return vocabulary;
+    public Lexicon lexicon() {
+        return lexicon;
+    }
+
+    /** @param job that needs a language model, for messages
+     *  @throws BadInput if this is none */
+    public Model asLanguageModel(String job) {
+        if (lexicon.task() != Task.LANGUAGE_MODEL) throw new BadInput("the model is for " + lexicon.task().key() + ", expected a language model, which " + job + " is of; set --model to one");
+        return this;
     }
 
     public ObjectNode provenance() {
@@ -81,7 +97,7 @@ public final class Model {
             boolean onlyReplacement = isWhole(replacement) && !isWhole(folder);     // a save before this one was killed
             if (folder.has(MODEL) && !onlyReplacement) write(replacement);
             write(folder);
-            for (String name : List.of(MODEL, VOCABULARY, TENSORS)) replacement.fs.delete(new Path(replacement.path, name), false);
+            for (String name : List.of(MODEL, VOCABULARY, CHARACTERS, TENSORS)) replacement.fs.delete(new Path(replacement.path, name), false);
             if (replacement.isEmpty()) replacement.fs.delete(replacement.path, false);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write the model to " + directory + ": " + e.getMessage(), e);
@@ -91,14 +107,27 @@ public final class Model {
     private void write(Folder folder) throws IOException {
         folder.fs.mkdirs(folder.path);
         ObjectNode json = JsonNodeFactory.instance.objectNode();
-        json.putObject("architecture").put("task", TASK).put("unit", vocabulary.unit()).put("vocab", network.vocab())
-                .put("embedding", network.embedding()).put("cell", network.cell().name())
-                    .put("candidateActivation", network.cell().activation().name().toLowerCase(Locale.ROOT)).put("hidden", network.hidden())
-                    .put("layers", network.layers()).put("tied", network.tied());
+        architecture(json.putObject("architecture"));
         SealedJson.put(json, TENSORS, folder.write(TENSORS, out -> Safetensors.write(out, Map.of("format", "pt"), entries())));
-        SealedJson.put(json, VOCABULARY, folder.write(VOCABULARY, vocabulary::write));
+        if (lexicon.words() != null) SealedJson.put(json, VOCABULARY, folder.write(VOCABULARY, lexicon.words()::write));
+        if (lexicon.characters() != null) SealedJson.put(json, CHARACTERS, folder.write(CHARACTERS, lexicon.characters()::write));
         json.set("provenance", provenance);
         SealedJson.write(folder, MODEL, json);
+    }
+
+    /** What {@link #network} and {@link #lexicon} read. */
+    private void architecture(ObjectNode a) {
+        a.put("task", lexicon.task().key());
+        if (lexicon.words() != null) a.put("unit", lexicon.words().unit());
+        a.put("vocab", network.vocab()).put("embedding", network.embedding()).put("cell", network.cell().name())
+                .put("candidateActivation", network.cell().activation().name().toLowerCase(Locale.ROOT)).put("hidden", network.hidden())
+                .put("layers", network.layers()).put("bidirectional", network.bidirectional()).put("tied", network.tied())
+                .put("loss", network.head().loss().name().toLowerCase(Locale.ROOT)).put("outputs", network.head().outputs());
+        if (network.spelling() != null) a.putObject("spelling").put("characters", network.spelling().characters()).put("embedding", network.spelling().embedding())
+                .put("hidden", network.spelling().hidden());
+        if (lexicon.task() != Task.LANGUAGE_MODEL) a.put("wordForm", lexicon.exact() ? "exact" : "normal");
+        if (lexicon.scheme() != null) a.put("scheme", lexicon.scheme().key());
+        if (!lexicon.labels().isEmpty()) lexicon.labels().forEach(a.putArray("labels")::add);
     }
 
     /** @throws BadInput if the directory is not a whole model, to the bit, of this version or an older one */
@@ -133,23 +162,49 @@ public final class Model {
                 + "give the --output of a training that has finished, or finish this one");
         ObjectNode json = SealedJson.read(folder, MODEL);
         JsonNode a = json.path("architecture");
-        String task = a.path("task").asText("missing");
-        if (!task.equals(TASK)) throw new BadInput("task in " + file + " is " + task + ", this version knows " + TASK + "; use the version of Rondo that wrote it");
-        Network network = network(a, file);
-        Vocabulary vocabulary = folder.read(VOCABULARY, SealedJson.seal(json, VOCABULARY, file),
-                (in, length) -> Vocabulary.read(in, a.path("unit").asText("missing"), new Path(folder.path, VOCABULARY).toString()));
-        if (vocabulary.size() != network.vocab()) throw new BadInput(new Path(folder.path, VOCABULARY) + " has " + vocabulary.size()
-                + " tokens, " + MODEL + " says " + network.vocab() + "; copy the model again");
+        Task task = oneOf(Task.values(), Task::key, a, "task", file);
+        Network network = network(task, a, file);
+        Lexicon lexicon = lexicon(task, a, network, json, folder, file);
         float[] parameters = folder.read(TENSORS, SealedJson.seal(json, TENSORS, file),
                 (in, length) -> Model.parameters(in, length, network, new Path(folder.path, TENSORS).toString()));
-        return new Model(network, parameters, vocabulary, json.get("provenance") instanceof ObjectNode p ? p : JsonNodeFactory.instance.objectNode());
+        return new Model(network, parameters, lexicon, json.get("provenance") instanceof ObjectNode p ? p : JsonNodeFactory.instance.objectNode());
     }
 
-    private static Network network(JsonNode a, Path file) {
+    private static Network network(Task task, JsonNode a, Path file) {
         Cell cell = Cell.of(a.path("cell").asText("missing"), a.path("candidateActivation").asText("missing"));
-        int vocab = size(a, "vocab", file);
-        return new Network(vocab, size(a, "embedding", file), cell, size(a, "hidden", file), size(a, "layers", file), false,
-                new Head(true, Loss.SOFTMAX, vocab), a.path("tied").asBoolean());
+        boolean languageModel = task == Task.LANGUAGE_MODEL;         // of which older files say less
+        int vocab = languageModel ? size(a, "vocab", file) : a.path("vocab").asInt(), outputs = languageModel ? vocab : size(a, "outputs", file);
+        JsonNode s = a.path("spelling");
+        Network.Spelling spelling = s.isMissingNode() ? null : new Network.Spelling(size(s, "characters", file), size(s, "embedding", file), size(s, "hidden", file));
+        Loss loss = languageModel ? Loss.SOFTMAX : oneOf(Loss.values(), l -> l.name().toLowerCase(Locale.ROOT), a, "loss", file);
+        return new Network(vocab, size(a, "embedding", file), spelling, cell, size(a, "hidden", file), size(a, "layers", file), a.path("bidirectional").asBoolean(),
+                new Head(languageModel || task == Task.TAGGING, loss, outputs), a.path("tied").asBoolean());
+    }
+
+    private static Lexicon lexicon(Task task, JsonNode a, Network network, ObjectNode json, Folder folder, Path file) throws IOException {
+        Vocabulary words = network.vocab() == 0 ? null : vocabulary(folder, json, VOCABULARY, a.path("unit").asText("missing"), network.vocab(), file);
+        Vocabulary characters = network.spelling() == null ? null : vocabulary(folder, json, CHARACTERS, "character", network.spelling().characters(), file);
+        List<String> labels = new ArrayList<>();
+        a.path("labels").forEach(label -> labels.add(label.asText()));
+        boolean labelled = task == Task.TAGGING || task == Task.CLASSIFICATION;
+        if (labelled && labels.size() != network.head().outputs()) throw new BadInput(file + " has " + labels.size() + " labels for " + network.head().outputs()
+                + " outputs, expected as many; the file is damaged, copy the model again");
+        TagScheme scheme = task == Task.TAGGING ? oneOf(TagScheme.values(), TagScheme::key, a, "scheme", file) : null;
+        return new Lexicon(task, words, characters, task == Task.LANGUAGE_MODEL || a.path("wordForm").asText().equals("exact"), words == null ? network.embedding() : 0,
+                List.copyOf(labels), scheme, task == Task.REGRESSION ? network.head().outputs() : 0);
+    }
+
+    private static Vocabulary vocabulary(Folder folder, ObjectNode json, String name, String unit, int size, Path file) throws IOException {
+        Vocabulary vocabulary = folder.read(name, SealedJson.seal(json, name, file), (in, length) -> Vocabulary.read(in, unit, new Path(folder.path, name).toString()));
+        if (vocabulary.size() != size) throw new BadInput(new Path(folder.path, name) + " has " + vocabulary.size()
+                + " tokens, " + MODEL + " says " + size + "; copy the model again");
+        return vocabulary;
+    }
+
+    private static <T> T oneOf(T[] values, Function<T, String> key, JsonNode a, String name, Path file) {
+        String said = a.path(name).asText("missing");
+        return Stream.of(values).filter(value -> key.apply(value).equals(said)).findFirst().orElseThrow(() -> new BadInput(name + " in " + file + " is " + said
+                + ", this version knows " + Stream.of(values).map(key).collect(Collectors.joining(", ")) + "; use the version of Rondo that wrote it"));
     }
 
     private static int size(JsonNode architecture, String name, Path file) {

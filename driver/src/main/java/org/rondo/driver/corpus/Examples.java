@@ -14,9 +14,14 @@ import static org.apache.spark.sql.types.DataTypes.createArrayType;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.io.NullWritable;
 import org.apache.hadoop.mapreduce.RecordReader;
@@ -36,18 +41,26 @@ import org.apache.spark.storage.StorageLevel;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
+import org.rondo.kernels.Layout;
+import org.rondo.kernels.Network;
+import org.rondo.kernels.Sequences;
+import org.rondo.kernels.Shard;
+import org.rondo.kernels.Window;
+import scala.Tuple2;
 
 /** Labelled sequences, from files of any {@link Setting#FORMAT} or from a table; read, checked and numbered, to learn from or to
  *  measure with. To score there is {@link #score}, which reads nothing before Spark writes.
  *
  *  <p>A column {@code number}, from 0, is the order of the data: of files (path, offset), of a table without files that of its
  *  contents. It depends on neither splits nor executors, so what is drawn by number and seed does not either. */
-public final class Examples implements AutoCloseable {
+public final class Examples implements Data {
     public static final String NUMBER = "number";
     /** Of {@link #score}: array of strings, or of arrays of floats; null where there is an {@link #ERROR}. */
     public static final String SEQUENCE = Source.SEQUENCE;
     /** Of {@link #score}: what is wrong with the record, null for nothing. */
     public static final String ERROR = Source.ERROR;
+    /** Columns of {@link #rows}. */
+    static final int AT_NUMBER = 0, AT_SEQUENCE = 1, AT_TARGET = 2;
     /** Broken records that are named. */
     static final int NAMED = 5;
 
@@ -95,13 +108,20 @@ public final class Examples implements AutoCloseable {
         }
     }
 
+    private final String name;
     private final Dataset<Row> rows;
     private final long count, broken;
+    private final int width, values;
+    private final TagScheme scheme;
 
-    private Examples(Dataset<Row> rows, long count, long broken) {
+    private Examples(String name, Dataset<Row> rows, long count, long broken, int width, int values, TagScheme scheme) {
+        this.name = name;
         this.rows = rows;
         this.count = count;
         this.broken = broken;
+        this.width = width;
+        this.values = values;
+        this.scheme = scheme;
     }
 
     /** @param path  as {@link Input} says, or with format=table a table's name
@@ -158,7 +178,8 @@ public final class Examples implements AutoCloseable {
                 long count = rows.count();
                 if (count == 0) throw new BadInput("no sequence in " + source.name() + (broken == 0 ? "" : " but broken ones, " + broken)
                         + ", expected at least one; check it and " + Setting.FORMAT.option());
-                return new Examples(rows, count, broken);
+                return new Examples(source.name(), rows, count, broken, sequence.equals(sequenceType(Example.Form.FEATURES)) ? same(rows, "vectors", AT_SEQUENCE, true) : 0,
+                        target == Target.VALUES ? same(rows, "targets", AT_TARGET, false) : 1, target == Target.LABELS ? scheme(rows, source.name(), settings, notes) : null);
             } catch (RuntimeException e) {
                 rows.unpersist();
                 throw e;
@@ -166,6 +187,38 @@ public final class Examples implements AutoCloseable {
         } finally {
             all.unpersist();
         }
+    }
+
+    /** How long the lists in a column all are, or the vectors that they are of.
+     *  @throws BadInput if they differ */
+    private static int same(Dataset<Row> rows, String what, int column, boolean vectors) {
+        Row ends = rows.javaRDD().flatMap(row -> (vectors ? row.<scala.collection.Seq<?>>getList(column).stream().map(scala.collection.Seq::size) : Stream.of(row.getList(column).size()))
+                        .map(size -> RowFactory.create(size, size, row.getLong(AT_NUMBER), row.getLong(AT_NUMBER))).iterator())
+                .reduce((a, b) -> {
+                    boolean least = a.getInt(0) < b.getInt(0) || a.getInt(0) == b.getInt(0) && a.getLong(2) <= b.getLong(2);
+                    boolean most = a.getInt(1) > b.getInt(1) || a.getInt(1) == b.getInt(1) && a.getLong(3) <= b.getLong(3);
+                    return RowFactory.create(Math.min(a.getInt(0), b.getInt(0)), Math.max(a.getInt(1), b.getInt(1)), least ? a.getLong(2) : b.getLong(2), most ? a.getLong(3) : b.getLong(3));
+                });
+        if (ends.getInt(0) != ends.getInt(1)) throw new BadInput("sequence " + ends.getLong(2) + " has " + what + " of " + ends.getInt(0) + " numbers, sequence " + ends.getLong(3)
+                + " of " + ends.getInt(1) + " (counted from 0), expected as many in all; mend the data");
+        return ends.getInt(0);
+    }
+
+    /** As it is set, or recognised. */
+    private static TagScheme scheme(Dataset<Row> rows, String name, Settings settings, Consumer<String> notes) {
+        SeenTags seen = rows.javaRDD().mapPartitions(some -> {
+            SeenTags tags = new SeenTags();
+            some.forEachRemaining(row -> tags.add(row.getList(AT_TARGET)));
+            return List.of(tags).iterator();
+        }).reduce((a, b) -> {
+            a.merge(b);
+            return a;
+        });
+        String set = settings.get(Setting.TAG_SCHEME);
+        TagScheme scheme = set.equals("auto") ? seen.recognise(name) : TagScheme.valueOf(set.toUpperCase(Locale.ROOT));
+        seen.check(scheme, name);
+        notes.accept(seen.says(scheme, name));
+        return scheme;
     }
 
     static DataType sequenceType(Example.Form form) {
@@ -177,8 +230,99 @@ public final class Examples implements AutoCloseable {
         return rows;
     }
 
-    public long count() {
+    @Override public long count() {
         return count;
+    }
+
+    /** What the data are called in messages. */
+    String name() {
+        return name;
+    }
+
+    /** Numbers of a vector; 0 where there are tokens. */
+    int width() {
+        return width;
+    }
+
+    /** Numbers to predict. */
+    int values() {
+        return values;
+    }
+
+    /** Of the labels of tokens; null for other targets. */
+    public TagScheme scheme() {
+        return scheme;
+    }
+
+    /** Sequences {@code first} to {@code end}, without {@code end}. Nothing is copied; it shares what the whole releases when it is closed. */
+    public Examples slice(long first, long end) {
+        return new Examples(name, rows.filter(col(NUMBER).geq(first).and(col(NUMBER).lt(end))), end - first, broken, width, values, scheme);
+    }
+
+    @Override public String checksum() {
+        Column[] all = Stream.of(rows.columns()).map(functions::col).toArray(Column[]::new), salted = Stream.concat(Stream.of(functions.lit(1)), Stream.of(all)).toArray(Column[]::new);
+        Row sums = rows.agg(functions.bit_xor(functions.xxhash64(all)), functions.bit_xor(functions.xxhash64(salted))).first();
+        return HexFormat.of().toHexDigits(sums.getLong(0)) + HexFormat.of().toHexDigits(sums.getLong(1));
+    }
+
+    /** Shard s has the sequences whose number is s, modulo the number of shards, in order. */
+    @Override public Shards shards(Network network, Lexicon lexicon, Settings settings) {
+        check(lexicon);
+        int shards = settings.get(Setting.SHARDS), budget = settings.get(Setting.BATCH_TOKENS);
+        double unknown = settings.get(Setting.UNKNOWN_RATE);
+        boolean dropout = settings.get(Setting.DROPOUT) > 0;
+        JavaRDD<Shard> made = parts(shards).map(part -> (Shard) part.encode(lexicon, network, unknown, budget)).setName("shards").persist(StorageLevel.MEMORY_AND_DISK());
+        JavaSparkContext.fromSparkContext(made.context()).setJobGroup("reading", "encode the sequences of " + name, true);
+        List<long[]> sums = made.map(shard -> {
+            Sequences sequences = (Sequences) shard;
+            Window.Size largest = sequences.sizes().stream().max(Comparator.comparingLong(size -> Layout.forTraining(network, size, dropout, 0).bytes())).orElse(new Window.Size(1, 1, network.spelling() == null ? 0 : 1, network.spelling() == null ? 0 : 1));
+            return new long[] {sequences.windows(), shard.targets(), largest.batch(), largest.seqLen(), largest.words(), largest.characters()};
+        }).collect();
+        Window.Size largest = sums.stream().map(n -> new Window.Size((int) n[2], (int) n[3], (int) n[4], (int) n[5]))
+                .max(Comparator.comparingLong(size -> Layout.forTraining(network, size, dropout, 0).bytes())).orElseThrow();
+        return new Shards(made, shards, largest, false, sums.stream().mapToLong(n -> n[0]).max().orElseThrow(), sums.stream().mapToLong(n -> n[1]).sum());
+    }
+
+    /** @throws BadInput if these are not what the lexicon is of */
+    public void check(Lexicon lexicon) {
+        if (width != lexicon.features()) throw new BadInput(name + " has " + (width == 0 ? "tokens" : "vectors of " + width + " numbers") + ", expected "
+                + (lexicon.features() == 0 ? "tokens" : "vectors of " + lexicon.features()) + ", as the model reads; check the columns");
+        if (scheme != null && (scheme == TagScheme.NONE) != (lexicon.scheme() == TagScheme.NONE))
+            throw new BadInput("the tags of " + name + " are " + scheme.key() + ", those that are learnt " + lexicon.scheme().key()
+                    + ": classes are no entities; set " + Setting.TAG_SCHEME.option() + ", or use other data");
+        if (lexicon.task() == Task.REGRESSION && values != lexicon.values())
+            throw new BadInput(name + " has " + values + " numbers to predict, expected " + lexicon.values() + "; check " + Setting.VALUES_COLUMN.option());
+    }
+
+    /** Some of the sequences, in order.
+     *  @param sequences as {@link Lexicon#encode} takes them
+     *  @param targets   as the data have them, or null for none
+     *  @param scheme    of the labels of tokens, else null */
+    public record Part(int number, List<List<?>> sequences, List<?> targets, TagScheme scheme) {
+        /** @param unknownRate of words seen once, in training */
+        public Sequences encode(Lexicon lexicon, Network network, double unknownRate, int budget) {
+            List<?> learnt = scheme == null || targets == null ? targets : targets.stream().map(tags -> convert((List<?>) tags, lexicon.scheme())).toList();
+            return lexicon.encode(number, network, sequences, learnt, unknownRate, budget);
+        }
+
+        private List<String> convert(List<?> tags, TagScheme wanted) {
+            return scheme.convert(tags.stream().map(String.class::cast).toList(), wanted);
+        }
+    }
+
+    /** The sequences by number, modulo {@code count}: part s is partition s. */
+    public JavaRDD<Part> parts(int count) {
+        TagScheme scheme = this.scheme;
+        boolean labelled = rows.columns().length > AT_TARGET;
+        return rows.javaRDD().mapToPair(row -> new Tuple2<>((int) (row.getLong(AT_NUMBER) % count), row)).partitionBy(new Shards.ByShard(count)).values()
+                .mapPartitionsWithIndex((s, part) -> {
+                    List<Row> sorted = new ArrayList<>();
+                    part.forEachRemaining(sorted::add);
+                    sorted.sort(Comparator.comparingLong(row -> row.getLong(AT_NUMBER)));
+                    List<List<?>> sequences = sorted.stream().<List<?>>map(row -> row.getList(AT_SEQUENCE)).toList();
+                    List<?> targets = labelled ? sorted.stream().map(row -> row.get(AT_TARGET) instanceof scala.collection.Seq<?> ? row.getList(AT_TARGET) : row.get(AT_TARGET)).toList() : null;
+                    return List.of(new Part(s, sequences, targets, scheme)).iterator();
+                }, true);
     }
 
     /** Records that were left out. */

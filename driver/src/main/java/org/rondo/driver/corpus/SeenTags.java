@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.Setting;
 
 /** What tells the scheme of a corpus: which pairs of letters stand beside each other in it, each with an example. It has the
  *  same size for any corpus, and is the same however the corpus is cut into parts that are merged, in any order.
@@ -17,7 +18,7 @@ import org.rondo.driver.BadInput;
 public final class SeenTags implements Serializable {
     private static final long serialVersionUID = 1;
     /** What overrules recognition, for messages. */
-    static final String SETTING = "--tagScheme (spark.rondo.tagScheme)";
+    static final String SETTING = Setting.TAG_SCHEME.option();
 
     private static final String LETTERS = "OBIES" + TagScheme.PLAIN;
     /** Places of examples: of tags with a type, of letters alone, and of others; from {@link #PAIRS} on by pair of letters. */

@@ -11,19 +11,21 @@ import java.util.NoSuchElementException;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
-import org.apache.spark.Partitioner;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.storage.StorageLevel;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
+import org.rondo.kernels.Network;
 import org.rondo.kernels.Shard;
 import org.rondo.kernels.Streams;
 import scala.Tuple2;
 
 /** A text as token ids, on Spark: pieces of about a million tokens, kept in memory or on disk. What is known on the driver is
  *  where each piece starts. A slice shares the pieces of the whole. */
-public final class Tokens implements AutoCloseable {
+public final class Tokens implements Data {
     private static final int PIECE = 1 << 20;
 
     private final JavaRDD<Piece> pieces;
@@ -67,7 +69,7 @@ public final class Tokens implements AutoCloseable {
         }
     }
 
-    public long count() {
+    @Override public long count() {
         return to - from;
     }
 
@@ -89,10 +91,13 @@ public final class Tokens implements AutoCloseable {
         return totals()[1] / (double) Math.max(1, count());
     }
 
-    /** What these tokens are, in 32 hexadecimal digits: the sum over all of them of 128 bits made of place and id, and so the
-     *  same however the text is cut. Texts that differ by accident or by an edit differ here; it is no signature. */
-    public String checksum() {
+    /** The sum over all tokens of 128 bits made of place and id, and so the same however the text is cut. */
+    @Override public String checksum() {
         return HexFormat.of().toHexDigits(totals()[2]) + HexFormat.of().toHexDigits(totals()[3]);
+    }
+
+    @Override public Shards shards(Network network, Lexicon lexicon, Settings settings) {
+        return Shards.ofStreams(shards(settings.get(Setting.SHARDS), settings.get(Setting.BATCH)), settings, count());
     }
 
     /** Cuts the tokens into {@code shards * batch} streams of equal length (but for one token), which a model reads in
@@ -112,7 +117,7 @@ public final class Tokens implements AutoCloseable {
         return pieces.mapPartitionsWithIndex((partition, some) -> place(starts[partition], some)
                         .flatMap(p -> fragments(p._2.tokens, p._1 - from, to - from, cut, batch)).iterator(), false)
                 .mapToPair(fragment -> fragment)
-                .partitionBy(new ByShard(shards))
+                .partitionBy(new Shards.ByShard(shards))
                 .mapPartitionsWithIndex((s, fragments) -> List.of(assemble(s, fragments, cut, batch, tokens)).iterator(), true)
                 .setName("shards").persist(StorageLevel.MEMORY_AND_DISK());
     }
@@ -274,31 +279,6 @@ public final class Tokens implements AutoCloseable {
             this.stream = stream;
             this.at = at;
             this.tokens = tokens;
-        }
-    }
-
-    private static final class ByShard extends Partitioner {
-        private static final long serialVersionUID = 1;
-        private final int shards;
-
-        ByShard(int shards) {
-            this.shards = shards;
-        }
-
-        @Override public int numPartitions() {
-            return shards;
-        }
-
-        @Override public int getPartition(Object shard) {
-            return (Integer) shard;
-        }
-
-        @Override public boolean equals(Object other) {
-            return other instanceof ByShard same && same.shards == shards;
-        }
-
-        @Override public int hashCode() {
-            return shards;
         }
     }
 

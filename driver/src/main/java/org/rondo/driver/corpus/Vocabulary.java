@@ -19,27 +19,31 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaPairRDD;
+import org.apache.spark.api.java.JavaRDD;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import scala.Tuple2;
 
 /** Tokens and their ids. Id 0 is {@code <unk>}; then by count, the most frequent first, and where counts are equal by code
- *  points. The unit says what a token is: {@code character}, a Unicode code point, where a line ends with '\n'; or
- *  {@code word}, what stands between blanks ({@link Character#isWhitespace}), where a line ends with {@code <eos>}. */
+ *  points. The unit says what a token is: {@code character}, a Unicode code point, where a line ends with '\n';
+ *  {@code word}, what stands between blanks ({@link Character#isWhitespace}), where a line ends with {@code <eos>}; or
+ *  {@code token}, what data of sequences have as one. */
 public final class Vocabulary implements Serializable {
     private static final long serialVersionUID = 1;
     public static final int UNKNOWN = 0;
     static final String UNK = "<unk>", EOS = "<eos>";
-    private static final String CHARACTER = "character", WORD = "word";
+    static final String CHARACTER = "character", WORD = "word", TOKEN = "token";
 
     private final String unit;
     private final String[] tokens;
+    private final int once;
     private transient volatile Map<String, Integer> ids;
 
-    private Vocabulary(String unit, String[] tokens) {
+    private Vocabulary(String unit, String[] tokens, int once) {
         this.unit = unit;
         this.tokens = tokens;
+        this.once = once;
     }
 
     /** Counts the tokens of a text and keeps the most frequent. {@code <eos>} is always kept.
@@ -47,33 +51,48 @@ public final class Vocabulary implements Serializable {
     public static Vocabulary count(Text text, Settings settings) {
         String unit = settings.get(Setting.UNIT);
         text.says("count every " + unit + " of");
-        int minCount = settings.get(Setting.MIN_COUNT), most = settings.get(Setting.MAX_VOCABULARY);
         JavaPairRDD<String, Long> counts = text.read((file, start, lines) -> new Counts(unit, lines))
                 .mapToPair(count -> count).reduceByKey(Long::sum).setName("token counts");
         long all = counts.values().fold(0L, Long::sum);
         text.check();
         if (all == 0) throw new BadInput(text.path() + " is empty, expected at least one line of text");
+        return keep(counts, all, unit, settings.get(Setting.MIN_COUNT), settings.get(Setting.MAX_VOCABULARY), text.path());
+    }
 
+    /** Counts and keeps the most frequent.
+     *  @param where they are from, for messages
+     *  @throws BadInput if none is kept */
+    static Vocabulary count(JavaRDD<String> tokens, String unit, int minCount, int most, String where) {
+        JavaPairRDD<String, Long> counts = tokens.mapToPair(token -> new Tuple2<>(token, 1L)).reduceByKey(Long::sum);
+        return keep(counts, counts.values().fold(0L, Long::sum), unit, minCount, most, where);
+    }
+
+    private static Vocabulary keep(JavaPairRDD<String, Long> counts, long all, String unit, int minCount, int most, String where) {
         boolean words = unit.equals(WORD);
         List<Tuple2<String, Long>> top = new ArrayList<>(counts
-                .filter(c -> c._2 >= minCount && !(words && (c._1.equals(UNK) || c._1.equals(EOS))))
+                .filter(c -> c._2 >= minCount && !(words && c._1.equals(EOS)) && !(!unit.equals(CHARACTER) && c._1.equals(UNK)))
                 .takeOrdered(most - (words ? 2 : 1), new ByCount()));
-        if (top.isEmpty()) throw new BadInput("no " + unit + " of " + text.path() + " is left of " + all + " with minCount " + minCount + " and maxVocabulary "
+        if (top.isEmpty()) throw new BadInput("no " + unit + " of " + where + " is left of " + all + " with minCount " + minCount + " and maxVocabulary "
                 + most + ", expected at least one beside " + (words ? UNK + " and " + EOS : UNK) + "; lower minCount" + (most > 2 ? "" : " or raise maxVocabulary"));
         if (words) top.addAll(counts.filter(c -> c._1.equals(EOS)).collect());
         top.sort(new ByCount());
         List<String> tokens = new ArrayList<>(List.of(UNK));
         top.forEach(c -> tokens.add(c._1));
-        return new Vocabulary(unit, tokens.toArray(String[]::new));
+        return new Vocabulary(unit, tokens.toArray(String[]::new), 1 + (int) top.stream().filter(c -> c._2 > 1).count());
     }
 
-    /** {@code character} or {@code word}. */
+    /** {@code character}, {@code word} or {@code token}. */
     public String unit() {
         return unit;
     }
 
     public int size() {
         return tokens.length;
+    }
+
+    /** The first id of tokens that were seen once, {@link #size} where there is none, or it is not known: files do not say. */
+    int once() {
+        return once;
     }
 
     /** {@link #UNKNOWN} for what is not in the vocabulary. */
@@ -112,11 +131,11 @@ public final class Vocabulary implements Serializable {
     }
 
     /** The inverse of {@link #write}.
-     *  @param unit {@code character} or {@code word}, which the file does not say
+     *  @param unit which the file does not say
      *  @param name of the file, for messages
      *  @throws BadInput if the file is not what {@link #write} writes */
     public static Vocabulary read(InputStream in, String unit, String name) throws IOException {
-        if (!unit.equals(CHARACTER) && !unit.equals(WORD)) throw new BadInput("unit of " + name + " is '" + unit + "', expected character or word");
+        if (!List.of(CHARACTER, WORD, TOKEN).contains(unit)) throw new BadInput("unit of " + name + " is '" + unit + "', expected character, word or token");
         String text;
         try {
             text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(in.readAllBytes())).toString();
@@ -131,13 +150,13 @@ public final class Vocabulary implements Serializable {
             tokens[n] = unescape(written, where);
             if (n == 0 && !tokens[0].equals(UNK)) throw new BadInput(where + "'" + written + "', expected " + UNK);
             boolean fits = unit.equals(CHARACTER) ? tokens[n].codePointCount(0, tokens[n].length()) == 1
-                    : !tokens[n].isEmpty() && tokens[n].codePoints().noneMatch(Character::isWhitespace);
+                    : !tokens[n].isEmpty() && (unit.equals(TOKEN) || tokens[n].codePoints().noneMatch(Character::isWhitespace));
             if (n > 0 && !fits) throw new BadInput(where + "'" + written + "', expected one " + unit);
             Integer before = lines.putIfAbsent(tokens[n], n + 1);
             if (before != null) throw new BadInput(where + "'" + written + "' is already on line " + before + ", expected every token once");
         }
         if (unit.equals(WORD) && !lines.containsKey(EOS)) throw new BadInput(name + " has no " + EOS + ", which every vocabulary of words has; it is damaged, copy the model again");
-        return new Vocabulary(unit, tokens);
+        return new Vocabulary(unit, tokens, tokens.length);
     }
 
     /** SHA-256 of the bytes that {@link #write} writes, in hexadecimal. */

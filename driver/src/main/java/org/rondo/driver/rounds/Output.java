@@ -74,15 +74,16 @@ final class Output implements AutoCloseable {
     }
 
     /** The state to go on from, if there is one.
+     *  @param selection as it is before the first epoch
      *  @throws BadInput if the newest checkpoint is of another training, or all are damaged, and overwrite is not set */
-    Optional<TrainingState> resume(Provenance provenance) {
+    Optional<TrainingState> resume(Provenance provenance, Selection selection) {
         Optional<Checkpoint> newest = newest();
         if (newest.isEmpty()) return Optional.empty();
         Map<String, String> differences = provenance.differences(newest.get());
         if (differences.isEmpty()) {
             provenance.resume(newest.get());
             progress.note("resuming from the checkpoint after round " + newest.get().round() + " in " + checkpoints.directory());
-            return newest.map(TrainingState::of);
+            return newest.map(checkpoint -> TrainingState.of(checkpoint, selection));
         }
         if (!settings.get(Setting.OVERWRITE))
             throw new BadInput(checkpoints.directory() + " holds an unfinished training that differs from this one: " + differences

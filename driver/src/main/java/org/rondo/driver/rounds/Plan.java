@@ -5,6 +5,9 @@ import java.util.OptionalLong;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
+import org.rondo.driver.corpus.Lexicon;
+import org.rondo.driver.corpus.Shards;
+import org.rondo.driver.corpus.Task;
 import org.rondo.kernels.Cell;
 import org.rondo.kernels.Head;
 import org.rondo.kernels.Layout;
@@ -12,10 +15,13 @@ import org.rondo.kernels.Loss;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Optimizer;
 import org.rondo.kernels.UnrolledNetwork.Dropout;
+import org.rondo.kernels.Window;
 
 /** What training will do, before it does it: a function of data and settings, never of the cluster.
  *
- *  @param targets         tokens to predict in an epoch
+ *  @param window          the one that needs most memory; of streams, every one
+ *  @param streams         whether windows go on where the one before ended, and from its state
+ *  @param targets         that count, in an epoch
  *  @param windowsPerEpoch windows that every replica reads in an epoch
  *  @param windowsPerRound windows between two averagings of parameters; the last round of an epoch may have fewer;
  *                         {@link Setting#AUTO} until it is measured ({@link Pace})
@@ -23,52 +29,47 @@ import org.rondo.kernels.UnrolledNetwork.Dropout;
  *                         {@link Setting#UNTIL_DECAY}
  *  @param outer           takes the step on the mean of the parameters
  *  @param emaDecay        of the average over rounds; 0: none */
-public record Plan(Network network, int shards, int batch, int seqLen, long targets, int windowsPerEpoch, int windowsPerRound,
+public record Plan(Network network, int shards, Window.Size window, boolean streams, long targets, int windowsPerEpoch, int windowsPerRound,
                    int epochs, int gradientsUntil, Dropout dropout, Optimizer optimizer, OuterOptimizer outer, double emaDecay) implements Serializable {
     /** Of {@link #gradientsUntil}: also where there come to be more epochs. */
     static final int ALL = Integer.MAX_VALUE;
+    /** Units of a direction of the layer that reads characters, unless it is set. */
+    private static final int CHARACTER_HIDDEN = 25;
     /** What a JVM takes beside heap and kernels: metaspace, code cache, thread stacks, Netty's buffers. Spark's own least. */
     private static final long JVM_OVERHEAD = 384L << 20;
     /** What a Spark driver takes for itself; it does not start with less than 450 MiB. */
     private static final long SPARK_HEAP = 512L << 20;
 
-    /** @throws BadInput if the corpus is shorter than one window of every replica */
-    public static Plan of(Settings settings, int vocab, long tokens) {
-        int shards = settings.get(Setting.SHARDS), batch = settings.get(Setting.BATCH), seqLen = settings.get(Setting.SEQ_LEN);
-        long streams = (long) shards * batch, targets = Math.max(0, tokens - 1);
-        if (targets < streams * seqLen)
-            throw new BadInput("the corpus has " + tokens + " tokens, expected at least " + (streams * seqLen + 1)
-                    + " for one window of shards " + shards + " x batch " + batch + " x seqLen " + seqLen + " and one more; give more text, or lower one of them");
+    /** @throws BadInput if there are more windows than can be counted, or a network that cannot be laid out */
+    public static Plan of(Settings settings, Network network, Shards shards) {
         boolean gradients = settings.get(Setting.AVERAGING).equals("gradients");
-        long longest = (targets + streams - 1) / streams, windows = (longest + seqLen - 1) / seqLen;
         int epochs = settings.get(Setting.EPOCHS);
-        if (windows * epochs > Integer.MAX_VALUE)
-            throw new BadInput("epochs " + epochs + " of " + windows + " windows are " + windows * epochs + " windows, expected at most "
-                    + Integer.MAX_VALUE + "; lower epochs, or raise batch, seqLen or shards");
-        Plan plan = new Plan(network(settings, vocab),
-                shards, batch, seqLen, targets, (int) windows,
+        if (shards.windows() * epochs > Integer.MAX_VALUE)
+            throw new BadInput("epochs " + epochs + " of " + shards.windows() + " windows are " + shards.windows() * epochs + " windows, expected at most "
+                    + Integer.MAX_VALUE + "; lower epochs, or raise batch, seqLen, batchTokens or shards");
+        Plan plan = new Plan(network, shards.count(), shards.size(), shards.streams(), shards.targets(), (int) shards.windows(),
                 gradients ? 1 : settings.get(Setting.WINDOWS_PER_ROUND), epochs, gradientsUntil(settings),
-                new Dropout(settings.get(Setting.DROPOUT), settings.get(Setting.DROPOUT_MASK).equals("window")),
+                new Dropout(settings.get(Setting.DROPOUT), settings.get(Setting.INPUT_DROPOUT), settings.get(Setting.DROPOUT_MASK).equals("window")),
                 new Optimizer(settings.get(Setting.OPTIMIZER), settings.get(Setting.MOMENTUM), settings.get(Setting.NESTEROV),
                         settings.get(Setting.WEIGHT_DECAY), settings.get(Setting.CLIP_NORM)),
                 OuterOptimizer.of(settings), settings.get(Setting.EMA_DECAY));
         try {
             plan.layout();
         } catch (ArithmeticException e) {
-            throw new BadInput("a window of seqLen " + seqLen + " x batch " + batch + " with " + plan.network
-                    + " has a matrix of more than 2^31 rows; lower batch or seqLen", e);
+            throw new BadInput("a window of " + shards.size().seqLen() + " steps of " + shards.size().batch() + " sequences with " + network
+                    + " has a matrix of more than 2^31 rows; lower batch, seqLen or batchTokens", e);
         }
         return plan;
     }
 
     /** The same with rounds of so many windows. */
     public Plan withWindowsPerRound(int windows) {
-        return new Plan(network, shards, batch, seqLen, targets, windowsPerEpoch, windows, epochs, gradientsUntil, dropout, optimizer, outer, emaDecay);
+        return new Plan(network, shards, window, streams, targets, windowsPerEpoch, windows, epochs, gradientsUntil, dropout, optimizer, outer, emaDecay);
     }
 
     /** The same without a first phase. */
     Plan withoutFirstPhase() {
-        return new Plan(network, shards, batch, seqLen, targets, windowsPerEpoch, windowsPerRound, epochs, 0, dropout, optimizer, outer, emaDecay);
+        return new Plan(network, shards, window, streams, targets, windowsPerEpoch, windowsPerRound, epochs, 0, dropout, optimizer, outer, emaDecay);
     }
 
     /** Whether it is known how many windows a round has. */
@@ -85,11 +86,32 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
         return ALL;
     }
 
-    /** A language model: at every step a softmax over the vocabulary. */
-    private static Network network(Settings settings, int vocab) {
+    /** The network that reads and says what a lexicon has. */
+    public static Network network(Settings settings, Lexicon lexicon) {
         Cell cell = Cell.of(settings.get(Setting.CELL), settings.get(Setting.CANDIDATE_ACTIVATION));
-        return new Network(vocab, settings.get(Setting.EMBEDDING), cell, settings.get(Setting.HIDDEN), settings.get(Setting.LAYERS), false,
-                new Head(true, Loss.SOFTMAX, vocab), settings.get(Setting.TIED));
+        boolean languageModel = lexicon.task() == Task.LANGUAGE_MODEL, tagging = lexicon.task() == Task.TAGGING;
+        String directions = settings.get(Setting.DIRECTIONS);
+        if (languageModel && directions.equals("both")) throw new BadInput("directions is both, but a language model must not read what it is to predict; set --directions forward");
+        int hidden = settings.get(Setting.CHARACTER_HIDDEN);
+        Network.Spelling spelling = lexicon.characters() == null ? null
+                : new Network.Spelling(lexicon.characters().size(), settings.get(Setting.CHARACTER_EMBEDDING), hidden == Setting.UNSET ? CHARACTER_HIDDEN : hidden);
+        Loss loss = lexicon.task() == Task.REGRESSION ? Loss.SQUARED_ERROR : tagging && !settings.get(Setting.HEAD).equals("softmax") ? Loss.CRF : Loss.SOFTMAX;
+        try {
+            return new Network(lexicon.words() == null ? 0 : lexicon.words().size(), lexicon.words() == null ? lexicon.features() : settings.get(Setting.EMBEDDING), spelling,
+                    cell, settings.get(Setting.HIDDEN), settings.get(Setting.LAYERS), !languageModel && !directions.equals("forward"),
+                    new Head(languageModel || tagging, loss, lexicon.outputs()), settings.get(Setting.TIED));
+        } catch (IllegalArgumentException e) {
+            throw new BadInput(e.getMessage(), e);
+        }
+    }
+
+    /** Sequences that a replica reads at a time, and steps: of the window that needs most memory. */
+    public int batch() {
+        return window.batch();
+    }
+
+    public int seqLen() {
+        return window.seqLen();
     }
 
     /** Vectors of parameterCount that the optimiser keeps. */
@@ -132,12 +154,12 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
     /** How a replica's memory is laid out. Where only gradients are averaged another kernel takes the step and has the
      *  moments ({@link #stepLayout}). */
     public Layout layout() {
-        return Layout.forTraining(network, batch, seqLen, dropout.rate() > 0, averagesGradients() ? 0 : moments());
+        return Layout.forTraining(network, window, dropout.rate() > 0, averagesGradients() ? 0 : moments());
     }
 
     /** Bytes outside the heap that a task's kernels take: one that trains, kept open, and one that validates. */
     public long bytesPerTask() {
-        return layout().bytes() + Layout.forScoring(network, batch, seqLen).bytes();
+        return layout().bytes() + Layout.forScoring(network, window).bytes();
     }
 
     /** Bytes outside the driver's heap. */
@@ -154,7 +176,8 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
 
     /** The step on the mean gradient needs no window. */
     Layout stepLayout() {
-        return Layout.forTraining(network, 1, 1, false, moments());
+        int word = network.spelling() == null ? 0 : 1;
+        return Layout.forTraining(network, new Window.Size(1, 1, word, word), false, moments());
     }
 
     /** Bytes to set as spark.executor.memoryOverhead for {@code tasks} tasks at a time in an executor. */
@@ -169,7 +192,12 @@ public record Plan(Network network, int shards, int batch, int seqLen, long targ
 
     /** Floats of carried state of all shards; where replicas keep their moments, these are part of it. */
     public long carriedFloats() {
-        return shards * ((long) batch * network.stateSize() + (keepsMoments() ? (long) moments() * network.parameterCount() : 0));
+        return shards * ((long) stateFloats() + (keepsMoments() ? (long) moments() * network.parameterCount() : 0));
+    }
+
+    /** Floats of a shard's carried state. */
+    int stateFloats() {
+        return streams ? window.batch() * network.stateSize() : 0;
     }
 
     /** Whether every replica goes on from moments of its own. */

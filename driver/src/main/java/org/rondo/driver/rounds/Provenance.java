@@ -19,6 +19,9 @@ import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Checkpoint;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Corpus;
+import org.rondo.driver.corpus.Tokens;
+import org.rondo.driver.scoring.Evaluation;
+import org.rondo.driver.scoring.Metric;
 
 /** Where a model comes from: data, settings, versions, and how training went. */
 final class Provenance {
@@ -30,18 +33,23 @@ final class Provenance {
     private ArrayNode epochs = facts.arrayNode();
     private final Set<String> kernels = new TreeSet<>();
     private final Map<String, String> identity;
+    /** Told of every epoch beside the loss; null for none. */
+    private final Metric metric;
     private static final String WINDOWS_PER_ROUND = "windowsPerRound";
 
-    Provenance(JavaSparkContext sc, Settings settings, Plan plan, Corpus corpus) {
+    /** @param metric that epochs are compared by; null for none */
+    Provenance(JavaSparkContext sc, Settings settings, Plan plan, Corpus corpus, Metric metric) {
+        this.metric = metric == Metric.LOSS ? null : metric;
         identity = new TreeMap<>(settings.all());
         FREE.forEach(setting -> identity.remove(setting.key()));
         if (settings.get(Setting.DECAY).equals("cosine")) identity.put(Setting.EPOCHS.key(), settings.get(Setting.EPOCHS).toString());     // it bends every epoch's rate
-        identity.put("vocabulary", corpus.vocabulary().checksum());
-        identity.put("text", corpus.training().checksum());
-        identity.put("validation text", corpus.validation() == null ? "none" : corpus.validation().checksum());
+        identity.put("lexicon", corpus.lexicon().checksum());
+        identity.put("data", corpus.training().checksum());
+        identity.put("validation data", corpus.validation() == null ? "none" : corpus.validation().checksum());
         facts.put("parameters", plan.network().parameterCount());
-        facts.putObject("data").put("input", settings.get(Setting.INPUT)).put("tokens", corpus.training().count()).put("checksum", corpus.training().checksum())
-                .put("heldOut", corpus.validation() == null ? 0 : corpus.validation().count()).put("unknown", corpus.training().unknown());
+        ObjectNode data = facts.putObject("data").put("input", settings.get(Setting.INPUT)).put(corpus.training() instanceof Tokens ? "tokens" : "sequences", corpus.training().count())
+                .put("checksum", corpus.training().checksum()).put("heldOut", corpus.validation() == null ? 0 : corpus.validation().count());
+        if (corpus.training() instanceof Tokens tokens) data.put("unknown", tokens.unknown());
         facts.set("settings", new ObjectMapper().valueToTree(settings.all()));
         facts.set("versions", versions(sc));
     }
@@ -88,15 +96,24 @@ final class Provenance {
         return kernels.addAll(descriptions);
     }
 
-    void epoch(int epoch, double training, double validation) {
+    /** @param validation null where nothing is held out */
+    void epoch(int epoch, double training, Evaluation validation) {
         ObjectNode node = epochs.addObject().put("epoch", epoch).put("trainingLoss", training);
-        if (!Double.isNaN(validation)) node.put("validationLoss", validation);
+        if (validation == null) return;
+        node.put("validationLoss", validation.loss());
+        if (metric != null) node.put(metric.key(), validation.figure(metric));
+    }
+
+    /** Which epoch's model is kept, where that is not the last. */
+    void kept(int epoch) {
+        facts.put("keptEpoch", epoch);
     }
 
     /** Of the last epoch that has ended: also when training resumes after it. */
     void tellEpoch(Progress progress, Model model) {
         JsonNode last = epochs.get(epochs.size() - 1);
-        progress.epoch(last.get("epoch").asInt(), last.get("trainingLoss").asDouble(), last.path("validationLoss").asDouble(Double.NaN), model);
+        progress.epoch(new Progress.Epoch(last.get("epoch").asInt(), last.get("trainingLoss").asDouble(), last.path("validationLoss").asDouble(Double.NaN),
+                metric, metric == null ? Double.NaN : last.path(metric.key()).asDouble(Double.NaN)), model);
     }
 
     ObjectNode facts(long rounds) {

@@ -25,6 +25,7 @@ final class Rounds implements AutoCloseable {
     private final int warmUp;
     private final String names;
     private TrainingState.Cursor cursor;
+    private Selection selection;
 
     /** What there is to say of a round.
      *  @param number  of the round, from 0
@@ -40,6 +41,7 @@ final class Rounds implements AutoCloseable {
         this.names = names;
         this.plan = plan;
         this.cursor = state.cursor();
+        this.selection = state.selection();
         this.exchange = new Exchange(sc, shards, state.start(plan), settings.get(Setting.ROUND_DEADLINE));
         this.key = new ReplicaPool.Key(plan, settings.get(Setting.KERNEL));
         this.seed = settings.get(Setting.SEED);
@@ -48,6 +50,11 @@ final class Rounds implements AutoCloseable {
 
     TrainingState.Cursor cursor() {
         return cursor;
+    }
+
+    /** Whether there is another round to do. */
+    boolean goOn() {
+        return cursor.epoch() < plan.epochs() && !(cursor.endsEpoch() && selection.isOver(cursor.epoch()));
     }
 
     Outcome next() {
@@ -76,16 +83,17 @@ final class Rounds implements AutoCloseable {
 
     /** All that training is now, fetched from the executors. */
     TrainingState state() {
-        TrainingState state = TrainingState.of(cursor, exchange.start(), plan);
+        TrainingState state = TrainingState.of(cursor, exchange.start(), plan, selection);
         if (!Replica.isFinite(state.average())) throw diverged("the step on the mean of all shards", cursor.loss(), Double.NaN);
         return state;
     }
 
     /** Starts the next epoch. */
-    void nextEpoch(LearningRate learningRate) {
-        TrainingState next = state().nextEpoch(plan, learningRate);
+    void nextEpoch(LearningRate learningRate, Selection selection) {
+        TrainingState next = state().nextEpoch(plan, learningRate, selection);
         exchange.restart(next.start(plan));
         cursor = next.cursor();
+        this.selection = selection;
     }
 
     private static Exchange.Work work(ReplicaPool.Key key, Stretch stretch, boolean gradients) {
@@ -106,7 +114,7 @@ final class Rounds implements AutoCloseable {
     /** A replica's moments come with the model, or, once it has some of its own, with its shard's state; they go with the mean, with the
      *  state, or nowhere. */
     private static Result train(Plan plan, Replica replica, float[][] model, float[] carried, Shard shard, Stretch stretch) {
-        int moments = plan.moments(), length = model[0].length, state = plan.batch() * plan.network().stateSize();
+        int moments = plan.moments(), length = model[0].length, state = plan.stateFloats();
         float[][] start = Arrays.copyOf(model, 1 + moments);
         boolean own = carried.length > state;
         for (int m = 0; own && m < moments; m++) start[1 + m] = Arrays.copyOfRange(carried, state + m * length, state + (m + 1) * length);

@@ -1,5 +1,6 @@
 package org.rondo.driver.rounds;
 
+import java.util.Locale;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.BadInput;
@@ -7,11 +8,12 @@ import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Corpus;
+import org.rondo.driver.corpus.Shards;
 import org.rondo.driver.scoring.Evaluation;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Shard;
 
-/** Trains a language model: the whole algorithm is {@link #train()}. The model is a function of data, plan and seed, whatever
+/** Trains a model: the whole algorithm is {@link #train()}. The model is a function of data, plan and seed, whatever
  *  the cluster and however often the driver is killed and started again. */
 public final class Trainer {
     private final JavaSparkContext sc;
@@ -28,20 +30,21 @@ public final class Trainer {
      *  @throws org.rondo.driver.BadInput if the data or the output directory cannot be used, or training diverges */
     public Model train() {
         if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));       // before the text is read, and not once a task
-        try (Output output = Output.open(sc, settings, progress); Corpus corpus = Corpus.read(sc, settings)) {
-            Plan planned = Plan.of(settings, corpus.vocabulary().size(), corpus.training().count());
+        try (Output output = Output.open(sc, settings, progress); Corpus corpus = Corpus.read(sc, settings, progress::note);
+                Shards shards = corpus.training().shards(Plan.network(settings, corpus.lexicon()), corpus.lexicon(), settings)) {
+            Plan planned = Plan.of(settings, Plan.network(settings, corpus.lexicon()), shards);
             ExecutorMemory.of(sc, planned).check(progress::note);
-            Provenance provenance = new Provenance(sc, settings, planned, corpus);
+            Selection selection = Selection.of(settings, corpus);
+            Provenance provenance = new Provenance(sc, settings, planned, corpus, selection.metric());
             LearningRate rate = LearningRate.start(settings, corpus.validation() != null);
-            JavaRDD<Shard> shards = corpus.training().shards(planned.shards(), planned.batch());
-            TrainingState state = output.resume(provenance).orElse(TrainingState.initial(planned, settings, rate));
-            Plan plan = settled(planned, shards, state, provenance, output);
+            TrainingState state = output.resume(provenance, selection).orElseGet(() -> TrainingState.initial(planned, settings, rate, selection));
+            Plan plan = settled(planned, shards.rdd(), state, provenance, output);
             TrainingState.Cursor cursor = state.cursor();
             if (!plan.averagesGradients() && plan.shards() > 1) progress.note(plan.outer().says(plan.rounds().orElse(0)));
             progress.begin(plan, cursor.round(), cursor.epoch() * plan.targets() + cursor.tokens());
-            if (cursor.endsEpoch()) provenance.tellEpoch(progress, model(plan, state, corpus, provenance));
-            try (Rounds rounds = new Rounds(sc, plan, shards, settings, state)) {
-                while (rounds.cursor().epoch() < plan.epochs()) {
+            if (cursor.endsEpoch()) provenance.tellEpoch(progress, model(plan, state, state.average(), corpus, provenance));
+            try (Rounds rounds = new Rounds(sc, plan, shards.rdd(), settings, state)) {
+                while (rounds.goOn()) {
                     long started = System.nanoTime();
                     int epoch = rounds.cursor().epoch() + 1;
                     Rounds.Outcome outcome = rounds.next();
@@ -50,9 +53,7 @@ public final class Trainer {
                     if (rounds.cursor().endsEpoch()) endEpoch(plan, rounds, corpus, provenance);
                     if (output.isDue(rounds.cursor())) output.write(rounds.state().toCheckpoint(plan.moments(), provenance.checkpointFacts()));
                 }
-                return output.finish(model(plan, rounds.state(), corpus, provenance));
-            } finally {
-                shards.unpersist();
+                return output.finish(kept(plan, rounds.state(), corpus, provenance));
             }
         }
     }
@@ -75,21 +76,34 @@ public final class Trainer {
 
     /** Validates on Spark, tells of it, decays the learning rate. */
     private void endEpoch(Plan plan, Rounds rounds, Corpus corpus, Provenance provenance) {
-        TrainingState.Cursor cursor = rounds.cursor();
+        TrainingState state = rounds.state();
+        TrainingState.Cursor cursor = state.cursor();
         int epoch = cursor.epoch();
-        Model model = model(plan, rounds.state(), corpus, provenance);
-        double training = cursor.loss() / cursor.tokens();
-        double validation = corpus.validation() == null ? Double.NaN : Evaluation.of(sc, model, corpus.validation(), settings).nats();
-        if (corpus.validation() != null && !Double.isFinite(validation))
-            throw new BadInput("training has diverged: after epoch " + epoch + " the validation loss is " + validation + "; lower learningRate (now "
+        Model model = model(plan, state, state.average(), corpus, provenance);
+        Evaluation validation = corpus.validation() == null ? null : Evaluation.of(sc, model, corpus.validation(), settings);
+        if (validation != null && !Double.isFinite(validation.loss()))
+            throw new BadInput("training has diverged: after epoch " + epoch + " the validation loss is " + validation.loss() + "; lower learningRate (now "
                     + cursor.learningRate().current() + ") and start again with --overwrite. The last checkpoint, if there is one, is from before and is kept");
-        provenance.epoch(epoch, training, validation);
+        provenance.epoch(epoch, cursor.loss() / cursor.tokens(), validation);
         provenance.tellEpoch(progress, model);
-        rounds.nextEpoch(cursor.learningRate().next(settings, epoch, validation));
+        Selection selection = state.selection().next(epoch, validation, state.average());
+        if (selection.isOver(epoch) && epoch < plan.epochs()) progress.note("stopping after epoch " + epoch + ": " + selection.metric().key() + " has not been better for "
+                + selection.patience() + (selection.patience() == 1 ? " epoch" : " epochs"));
+        rounds.nextEpoch(cursor.learningRate().next(settings, epoch, validation == null ? Double.NaN : validation.loss()), selection);
     }
 
-    private Model model(Plan plan, TrainingState state, Corpus corpus, Provenance provenance) {
-        return new Model(plan.network(), state.average(), corpus.vocabulary(), provenance.facts(state.cursor().round()));
+    /** The best model, or the last. */
+    private Model kept(Plan plan, TrainingState state, Corpus corpus, Provenance provenance) {
+        Selection selection = state.selection();
+        if (selection.parameters() != null) {
+            provenance.kept(selection.epoch());
+            progress.note("keeping the model of epoch " + selection.epoch() + ", with the best " + selection.metric().key() + ", " + String.format(Locale.ROOT, "%.4f", selection.value()));
+        }
+        return model(plan, state, selection.kept(state.average()), corpus, provenance);
+    }
+
+    private Model model(Plan plan, TrainingState state, float[] parameters, Corpus corpus, Provenance provenance) {
+        return new Model(plan.network(), parameters, corpus.lexicon(), provenance.facts(state.cursor().round()));
     }
 
     private Progress.Round report(int epoch, Rounds.Outcome outcome, long started) {

@@ -14,10 +14,11 @@ import org.rondo.kernels.Parameters;
  *
  *  @param model   parameters, then the optimiser's moments, then the outer optimiser's velocity if it has one
  *  @param average what is validated and saved: the parameters' average over rounds, or model[0] itself where there is none
- *  @param carried state of every shard */
-record TrainingState(Cursor cursor, float[][] model, float[] average, float[][] carried) {
+ *  @param carried state of every shard
+ *  @param selection of the model to keep */
+record TrainingState(Cursor cursor, float[][] model, float[] average, float[][] carried, Selection selection) {
     private static final String[] NAMES = {"parameters", "first_moment", "second_moment"};
-    private static final String VELOCITY = "outer_velocity", AVERAGE = "average";
+    private static final String VELOCITY = "outer_velocity", AVERAGE = "average", BEST = "best";
 
     /** Where training is.
      *  @param round  rounds that are done
@@ -39,23 +40,23 @@ record TrainingState(Cursor cursor, float[][] model, float[] average, float[][] 
         }
     }
 
-    static TrainingState initial(Plan plan, Settings settings, LearningRate learningRate) {
+    static TrainingState initial(Plan plan, Settings settings, LearningRate learningRate, Selection selection) {
         float[][] model = new float[1 + plan.moments() + plan.outer().vectors()][];
         model[0] = Parameters.initial(plan.network(), settings.get(Setting.SEED), settings.get(Setting.FORGET_BIAS), settings.get(Setting.INITIAL_RANGE));
         for (int v = 1; v < model.length; v++) model[v] = new float[model[0].length];
-        return new TrainingState(new Cursor(0, 0, 0, learningRate, 0, 0), model, model[0], new float[plan.shards()][0]);
+        return new TrainingState(new Cursor(0, 0, 0, learningRate, 0, 0), model, model[0], new float[plan.shards()][0], selection);
     }
 
     /** The same with steps of size 0. */
     TrainingState standingStill() {
         LearningRate none = new LearningRate(0, cursor.learningRate.best(), cursor.learningRate.waited(), cursor.learningRate.decayed());
-        return new TrainingState(new Cursor(cursor.round, cursor.epoch, cursor.window, none, cursor.loss, cursor.tokens), model, average, carried);
+        return new TrainingState(new Cursor(cursor.round, cursor.epoch, cursor.window, none, cursor.loss, cursor.tokens), model, average, carried, selection);
     }
 
     /** What the executors have made of {@link #start}. */
-    static TrainingState of(Cursor cursor, Start start, Plan plan) {
+    static TrainingState of(Cursor cursor, Start start, Plan plan, Selection selection) {
         float[][] model = Arrays.copyOf(start.model, plan.vectors());
-        return new TrainingState(cursor, model, start.model[plan.emaDecay() > 0 ? model.length : 0], start.carried);
+        return new TrainingState(cursor, model, start.model[plan.emaDecay() > 0 ? model.length : 0], start.carried, selection);
     }
 
     /** The model, then its average if the plan has one. */
@@ -66,12 +67,12 @@ record TrainingState(Cursor cursor, float[][] model, float[] average, float[][] 
     }
 
     /** The same at the start of an epoch. Where replicas now start to step by themselves, from moments of zero, those of the first phase go. */
-    TrainingState nextEpoch(Plan plan, LearningRate learningRate) {
+    TrainingState nextEpoch(Plan plan, LearningRate learningRate, Selection selection) {
         float[][] model = this.model.clone();
         boolean gradients = plan.averagesGradients(cursor.epoch - 1, cursor.learningRate), gradientsNext = plan.averagesGradients(cursor.epoch, learningRate);
         if (gradients && !gradientsNext && plan.outer().resetsMoments())
             for (int m = 1; m <= plan.moments(); m++) model[m] = new float[model[0].length];
-        return new TrainingState(new Cursor(cursor.round, cursor.epoch, cursor.window, learningRate, 0, 0), model, average, carried);
+        return new TrainingState(new Cursor(cursor.round, cursor.epoch, cursor.window, learningRate, 0, 0), model, average, carried, selection);
     }
 
     /** @param moments of the optimiser within the model
@@ -84,11 +85,16 @@ record TrainingState(Cursor cursor, float[][] model, float[] average, float[][] 
         Map<String, float[]> vectors = new LinkedHashMap<>();
         for (int v = 0; v < model.length; v++) vectors.put(v <= moments ? NAMES[v] : VELOCITY, model[v]);
         if (average != model[0]) vectors.put(AVERAGE, average);
+        if (selection.parameters() != null) {
+            facts.put("bestValue", exact(selection.value())).put("bestEpoch", selection.epoch());
+            vectors.put(BEST, selection.parameters());
+        }
         for (int s = 0; s < carried.length; s++) vectors.put("carried_" + s, carried[s]);
         return new Checkpoint(cursor.round, facts, vectors);
     }
 
-    static TrainingState of(Checkpoint checkpoint) {
+    /** @param selection as it is before the first epoch */
+    static TrainingState of(Checkpoint checkpoint, Selection selection) {
         Map<String, float[]> vectors = checkpoint.vectors();
         ObjectNode facts = checkpoint.facts();
         float[][] carried = new float[facts.get("shards").asInt()][];
@@ -96,7 +102,8 @@ record TrainingState(Cursor cursor, float[][] model, float[] average, float[][] 
         float[][] model = Stream.concat(Arrays.stream(NAMES), Stream.of(VELOCITY)).filter(vectors::containsKey).map(vectors::get).toArray(float[][]::new);
         LearningRate learningRate = new LearningRate(exact(facts, "learningRate"), exact(facts, "best"), facts.get("waited").asInt(), facts.get("decayed").asBoolean());
         Cursor cursor = new Cursor(checkpoint.round(), facts.get("epoch").asInt(), facts.get("window").asInt(), learningRate, exact(facts, "loss"), facts.get("tokens").asLong());
-        return new TrainingState(cursor, model, vectors.getOrDefault(AVERAGE, model[0]), carried);
+        Selection selected = vectors.containsKey(BEST) ? selection.of(exact(facts, "bestValue"), facts.get("bestEpoch").asInt(), vectors.get(BEST)) : selection;
+        return new TrainingState(cursor, model, vectors.getOrDefault(AVERAGE, model[0]), carried, selected);
     }
 
     /** A double as text that gives back every bit, infinity included, which JSON's numbers do not know. */

@@ -8,9 +8,12 @@ import java.util.Random;
 import java.util.stream.Stream;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout;
+import org.rondo.kernels.Network;
 import org.rondo.kernels.Parameters;
 import org.rondo.kernels.Replica;
 import org.rondo.kernels.Replica.Stretch;
+import org.rondo.kernels.Sequences;
+import org.rondo.kernels.Sequences.Sequence;
 import org.rondo.kernels.Shard;
 import org.rondo.kernels.Streams;
 import org.rondo.kernels.bench.Steps;
@@ -64,8 +67,27 @@ public record WindowTime(double seconds, String kernel) {
 
     private static Shard shard(Plan plan, int windows) {
         Random random = new Random(0);
+        if (!plan.streams()) return new Sequences(0, plan.network(), sequences(plan, windows * plan.batch(), random), spelling(plan, random), Sequences.Rare.NONE,
+                plan.batch() * plan.seqLen());
         int length = windows * plan.seqLen() + 1;
         return new Streams(0, Stream.generate(() -> random.ints(length, 0, plan.network().vocab()).toArray()).limit(plan.batch()).toArray(int[][]::new));
+    }
+
+    /** All as long as the longest, so that a window is the one that needs most memory. */
+    private static Sequence[] sequences(Plan plan, int count, Random random) {
+        Network network = plan.network();
+        int steps = plan.seqLen(), targets = network.head().atEveryStep() ? steps : 1, words = Math.max(1, plan.window().words());
+        return Stream.generate(() -> {
+            int[] classes = random.ints(targets, 0, network.head().classes() ? network.head().outputs() : 1).toArray();
+            float[] values = network.head().classes() ? null : new float[targets * network.head().outputs()];
+            if (network.vocab() == 0) return Sequence.ofFeatures(new float[steps * network.embedding()], classes, values, steps);
+            return Sequence.ofTokens(random.ints(steps, 0, network.vocab()).toArray(), network.spelling() == null ? null : random.ints(steps, 0, words).toArray(), classes, values);
+        }).limit(count).toArray(Sequence[]::new);
+    }
+
+    private static int[][] spelling(Plan plan, Random random) {
+        if (plan.network().spelling() == null) return null;
+        return Stream.generate(() -> random.ints(plan.window().characters(), 0, plan.network().spelling().characters()).toArray()).limit(plan.window().words()).toArray(int[][]::new);
     }
 
     private static double seconds(Plan plan, Replica replica, float[][] model, Shard shard, int windows) {

@@ -1,7 +1,12 @@
 package org.rondo.driver.scoring;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.Serializable;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -10,50 +15,97 @@ import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
+import org.rondo.driver.corpus.Data;
+import org.rondo.driver.corpus.Examples;
+import org.rondo.driver.corpus.Lexicon;
+import org.rondo.driver.corpus.TagScheme;
+import org.rondo.driver.corpus.Task;
 import org.rondo.driver.corpus.Text;
 import org.rondo.driver.corpus.Tokens;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout;
 import org.rondo.kernels.Layout.Block;
 import org.rondo.kernels.Network;
+import org.rondo.kernels.Sequences;
 import org.rondo.kernels.Shard;
 import org.rondo.kernels.UnrolledNetwork;
 import org.rondo.kernels.Window;
 import scala.Tuple2;
 
-/** How well a model predicts a text, computed on Spark. The text is read in shards x batch streams, each from a zero state.
- *  @param tokens     predicted: all but the first
- *  @param nats       mean of -log p per token
- *  @param characters of the text that the tokens stand for
- *  @param unknown    share of tokens that the vocabulary does not have
+/** How well a model predicts data, computed on Spark. A text is read in shards x batch streams, each from a zero state; of sequences
+ *  the figures are those of each by itself, however they are batched.
+ *  @param targets    predicted: of a text all tokens but the first
+ *  @param loss       mean of a target's: nats, or the mean squared error
+ *  @param characters of the text that the tokens stand for; 0 of other data
+ *  @param unknown    share of a text's tokens that the vocabulary does not have
+ *  @param entities   of tags that say where entities are, else null
+ *  @param classes    of other labels, else null
+ *  @param values     of numbers, else null
  *  @param kernels    what ran */
-public record Evaluation(long tokens, double nats, long characters, double unknown, Set<String> kernels) {
+public record Evaluation(Task task, long targets, double loss, long characters, double unknown, EntityScores entities, ClassScores classes, ValueScores values,
+                         Set<String> kernels) {
 
     public double perplexity() {
-        return Math.exp(nats);
+        return Math.exp(loss);
     }
 
     /** Comparable between models of characters and of words; with unknown tokens it is too small. */
     public double bitsPerCharacter() {
-        return nats * tokens / characters / Math.log(2);
+        return loss * targets / characters / Math.log(2);
     }
 
-    /** @param input a path on any Hadoop file system */
-    public static Evaluation of(JavaSparkContext sc, Model model, String input, Settings settings) {
+    /** @throws IllegalArgumentException if it is not a figure of such data */
+    public double figure(Metric metric) {
+        if (!metric.isOf(task, entities != null)) throw new IllegalArgumentException(metric.key() + " is no figure of " + task.key() + (entities == null ? "" : " of entities"));
+        return switch (metric) {
+            case LOSS -> loss;
+            case PERPLEXITY -> perplexity();
+            case ACCURACY -> entities != null ? entities.tokenAccuracy() : classes.accuracy();
+            case PRECISION -> entities.overall().precision();
+            case RECALL -> entities.overall().recall();
+            case F1 -> entities != null ? entities.overall().f1() : classes.microF1();
+            case MACRO_F1 -> classes.macroF1();
+        };
+    }
+
+    /** For people: the scores of labels or numbers; empty for a language model. */
+    public String table() {
+        return entities != null ? entities.table() : classes != null ? classes.table() : values != null ? values.table() : "";
+    }
+
+    /** {@code task targets loss}, and what there is of {@code perplexity bitsPerCharacter unknown entities classes values}. */
+    public ObjectNode json() {
+        ObjectNode json = JsonNodeFactory.instance.objectNode().put("task", task.key()).put("targets", targets).put("loss", loss);
+        if (task == Task.LANGUAGE_MODEL) json.put("perplexity", perplexity()).put("bitsPerCharacter", bitsPerCharacter()).put("unknown", unknown);
+        if (entities != null) json.set("entities", entities.json());
+        if (classes != null) json.set("classes", classes.json());
+        if (values != null) json.set("values", values.json());
+        return json;
+    }
+
+    /** @param input as {@link Setting#INPUT} says
+     *  @param notes hears what was chosen, and what was left out */
+    public static Evaluation of(JavaSparkContext sc, Model model, String input, Settings settings, Consumer<String> notes) {
         if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));
-        try (Tokens tokens = Tokens.encode(Text.open(sc, input), model.vocabulary())) {
-            return of(sc, model, tokens, settings);
+        Task task = model.lexicon().task();
+        try (Data data = task == Task.LANGUAGE_MODEL ? Tokens.encode(Text.open(sc, input), model.lexicon().words())
+                : Examples.read(sc, input, task.target(settings), settings, notes)) {
+            return of(sc, model, data, settings);
         }
     }
 
-    public static Evaluation of(JavaSparkContext sc, Model model, Tokens tokens, Settings settings) {
+    public static Evaluation of(JavaSparkContext sc, Model model, Data data, Settings settings) {
+        return data instanceof Tokens tokens ? of(sc, model, tokens, settings) : of(sc, model, (Examples) data, settings);
+    }
+
+    private static Evaluation of(JavaSparkContext sc, Model model, Tokens tokens, Settings settings) {
         int seqLen = settings.get(Setting.SEQ_LEN), count = settings.get(Setting.SHARDS);
         long targets = tokens.count() - 1;
         if (targets < 1)
             throw new BadInput("the text to evaluate has " + tokens.count() + " tokens, expected at least 2, one to predict the other from; give a longer text");
         // a stream shorter than a window would mostly measure its zero state
         int batch = (int) Math.max(1, Math.min(settings.get(Setting.BATCH), targets / ((long) count * seqLen)));
-        long characters = model.vocabulary().unit().equals("character") ? targets : tokens.characters();
+        long characters = model.lexicon().words().unit().equals("character") ? targets : tokens.characters();
         JavaRDD<Shard> shards = tokens.shards(count, batch);
         Broadcast<float[]> parameters = sc.broadcast(model.parameters());
         sc.setJobGroup("evaluation", "evaluate on " + targets + " tokens", true);
@@ -66,7 +118,7 @@ public record Evaluation(long tokens, double nats, long characters, double unkno
                 nats += scored._1;                               // collected in shard order: the same sum on any cluster
                 kernels.add(scored._2);
             }
-            return new Evaluation(targets, nats / targets, characters, tokens.unknown(), kernels);
+            return new Evaluation(Task.LANGUAGE_MODEL, targets, nats / targets, characters, tokens.unknown(), null, null, null, kernels);
         } finally {
             parameters.destroy();
             shards.unpersist();
@@ -86,6 +138,77 @@ public record Evaluation(long tokens, double nats, long characters, double unkno
                 nats += unrolled.forward(window, null);
                 unrolled.carry();
             }
+        }
+    }
+
+    private static Evaluation of(JavaSparkContext sc, Model model, Examples examples, Settings settings) {
+        Lexicon lexicon = model.lexicon();
+        examples.check(lexicon);
+        Broadcast<float[]> parameters = sc.broadcast(model.parameters());
+        sc.setJobGroup("evaluation", "evaluate on " + examples.count() + " sequences", true);
+        try {
+            Network network = model.network();
+            String kernel = settings.get(Setting.KERNEL);
+            int budget = settings.get(Setting.BATCH_TOKENS);
+            Scored all = new Scored(lexicon, examples.scheme());
+            for (Scored part : examples.parts(settings.get(Setting.SHARDS)).map(part -> score(network, lexicon, parameters.value(), part, budget, kernel)).collect()) all.merge(part);
+            return new Evaluation(lexicon.task(), all.targets, all.loss / Math.max(1, all.targets), 0, 0, all.entities, all.classes, all.values, all.kernels);
+        } finally {
+            parameters.destroy();
+            sc.clearJobGroup();
+        }
+    }
+
+    private static Scored score(Network network, Lexicon lexicon, float[] parameters, Examples.Part part, int budget, String choice) {
+        Scored scored = new Scored(lexicon, part.scheme());
+        try (Predictor predictor = new Predictor(network, lexicon, parameters, choice, TaskContext.get().cpus())) {
+            Sequences sequences = part.encode(lexicon, network, 0, budget);
+            scored.loss = predictor.predict(sequences, (s, labels, outputs) -> scored.add(lexicon, part.targets().get(s), labels, outputs));
+            scored.targets = sequences.targets();
+            if (predictor.kernel() != null) scored.kernels.add(predictor.kernel());
+        }
+        return scored;
+    }
+
+    /** Of a part of the examples. */
+    private static final class Scored implements Serializable {
+        private static final long serialVersionUID = 1;
+        private final TagScheme scheme;
+        private final EntityScores entities;
+        private final ClassScores classes;
+        private final ValueScores values;
+        private final TreeSet<String> kernels = new TreeSet<>();
+        private double loss;
+        private long targets;
+
+        /** @param scheme of the gold tags */
+        Scored(Lexicon lexicon, TagScheme scheme) {
+            boolean spans = scheme != null && scheme != TagScheme.NONE;
+            this.scheme = scheme;
+            this.entities = spans ? new EntityScores(scheme) : null;
+            this.classes = spans || lexicon.task() == Task.REGRESSION ? null : new ClassScores();
+            this.values = lexicon.task() == Task.REGRESSION ? new ValueScores() : null;
+        }
+
+        void add(Lexicon lexicon, Object gold, int[] labels, float[] outputs) {
+            if (entities != null) entities.add(strings(gold), lexicon.scheme().convert(lexicon.names(labels), scheme));
+            else if (lexicon.task() == Task.TAGGING) classes.add(strings(gold), lexicon.names(labels));
+            else if (classes != null) classes.add((String) gold, lexicon.labels().get(labels[0]));
+            else if (gold instanceof List<?> list) for (int v = 0; v < outputs.length; v++) values.add(((Number) list.get(v)).doubleValue(), outputs[v]);
+            else values.add(((Number) gold).doubleValue(), outputs[0]);
+        }
+
+        private static List<String> strings(Object gold) {
+            return ((List<?>) gold).stream().map(String.class::cast).toList();
+        }
+
+        void merge(Scored other) {
+            if (entities != null) entities.merge(other.entities);
+            if (classes != null) classes.merge(other.classes);
+            if (values != null) values.merge(other.values);
+            kernels.addAll(other.kernels);
+            loss += other.loss;
+            targets += other.targets;
         }
     }
 }

@@ -21,7 +21,7 @@ public final class Sampler {
      *  @param temperature p^(1/temperature), renormalised, is drawn from; 0: always the likeliest token
      *  @return what follows the prompt; the same text for the same arguments on one instruction set */
     public static String sample(Model model, String prompt, int length, double temperature, long seed, String choice) {
-        Vocabulary vocabulary = model.vocabulary();
+        Vocabulary vocabulary = model.asLanguageModel("generating").lexicon().words();
         int[] ids = vocabulary.encodeText(prompt.isEmpty() ? "\n" : prompt);
         for (int id : ids)
             if (id == Vocabulary.UNKNOWN && !prompt.isEmpty())

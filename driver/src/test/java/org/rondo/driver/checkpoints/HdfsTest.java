@@ -31,6 +31,7 @@ import org.rondo.driver.BadInput;
 import org.rondo.driver.Settings;
 import org.rondo.driver.corpus.Text;
 import org.rondo.driver.corpus.Tokens;
+import org.rondo.driver.corpus.Lexicon;
 import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.kernels.Network;
 
@@ -122,7 +123,7 @@ class HdfsTest {
         float[] parameters = new float[network.parameterCount()];
         for (int p = 0; p < parameters.length; p++) parameters[p] = 1f / p;
         assertFalse(Model.exists(new Path("/model"), sc.hadoopConfiguration()));
-        new Model(network, parameters, vocabulary, new ObjectMapper().createObjectNode()).save(new Path("/model"), sc.hadoopConfiguration());
+        new Model(network, parameters, Lexicon.of(vocabulary), new ObjectMapper().createObjectNode()).save(new Path("/model"), sc.hadoopConfiguration());
         assertTrue(Model.exists(new Path("/model"), sc.hadoopConfiguration()));
         assertArrayEquals(parameters, Model.load(hdfs.getUri() + "/model", sc.hadoopConfiguration()).parameters());
         hdfs.delete(new Path("/model/vocabulary.txt"), false);

@@ -29,6 +29,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.corpus.Lexicon;
 import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.kernels.Activation;
 import org.rondo.kernels.Cell;
@@ -52,8 +53,8 @@ class ModelTest {
         Model saved = model(1), loaded = load();
         assertEquals(saved.network(), loaded.network());
         assertArrayEquals(saved.parameters(), loaded.parameters());
-        assertEquals(saved.vocabulary().checksum(), loaded.vocabulary().checksum());
-        assertEquals("character", loaded.vocabulary().unit());
+        assertEquals(saved.lexicon().words().checksum(), loaded.lexicon().words().checksum());
+        assertEquals("character", loaded.lexicon().words().unit());
         assertEquals(saved.provenance(), loaded.provenance());
         assertTrue(Model.exists(hadoop(dir), CONF));
         assertEquals(loaded.network(), Model.load("file:" + dir, CONF).network());
@@ -76,7 +77,7 @@ class ModelTest {
     }
 
     @Test void theSameParametersAreTheSameBytesWhateverTheProvenance() throws IOException {
-        Model other = new Model(model(1).network(), model(1).parameters(), vocabulary(), JSON.createObjectNode().put("date", "another"));
+        Model other = new Model(model(1).network(), model(1).parameters(), Lexicon.of(vocabulary()), JSON.createObjectNode().put("date", "another"));
         other.save(hadoop(temp.resolve("other")), CONF);
         assertEquals(-1, Files.mismatch(dir.resolve("model.safetensors"), temp.resolve("other/model.safetensors")));
         assertEquals(-1, Files.mismatch(dir.resolve("vocabulary.txt"), temp.resolve("other/vocabulary.txt")));
@@ -87,7 +88,7 @@ class ModelTest {
             for (boolean tied : new boolean[] {false, true}) {
                 Network network = new Network(3, 2, cell, 2, 1, false, new Head(true, Loss.SOFTMAX, 3), tied);
                 Path there = temp.resolve(cell.name() + cell.activation() + tied);
-                new Model(network, Parameters.initial(network, 1), vocabulary(), JSON.createObjectNode()).save(hadoop(there), CONF);
+                new Model(network, Parameters.initial(network, 1), Lexicon.of(vocabulary()), JSON.createObjectNode()).save(hadoop(there), CONF);
                 Model back = Model.load(there.toString(), CONF);
                 assertEquals(network, back.network());
                 assertArrayEquals(Parameters.initial(network, 1), back.parameters());
@@ -272,9 +273,9 @@ class ModelTest {
     }
 
     @Test void whatDoesNotFitTogetherIsNoModel() {
-        assertThrows(IllegalArgumentException.class, () -> new Model(new Network(3, 2, 1, 2), new float[3], vocabulary(), JSON.createObjectNode()));
+        assertThrows(IllegalArgumentException.class, () -> new Model(new Network(3, 2, 1, 2), new float[3], Lexicon.of(vocabulary()), JSON.createObjectNode()));
         Network wide = new Network(4, 2, 1, 2);
-        assertThrows(IllegalArgumentException.class, () -> new Model(wide, new float[wide.parameterCount()], vocabulary(), JSON.createObjectNode()));
+        assertThrows(IllegalArgumentException.class, () -> new Model(wide, new float[wide.parameterCount()], Lexicon.of(vocabulary()), JSON.createObjectNode()));
     }
 
     private void assertEdited(String from, String to, String expected) throws IOException {
@@ -313,7 +314,7 @@ class ModelTest {
         for (int p = 0; p < parameters.length; p++) parameters[p] = (p - 7) * seed / 3f;
         ObjectNode provenance = JSON.createObjectNode().put("data", "file:/x").put("loss", 1.25);
         try {
-            return new Model(network, parameters, vocabulary(), provenance);
+            return new Model(network, parameters, Lexicon.of(vocabulary()), provenance);
         } catch (IOException e) {
             throw new AssertionError(e);
         }

@@ -33,7 +33,7 @@ class CorpusTest {
         try (Corpus corpus = read("123456789\n", "0.25")) {      // 10 tokens; 2.5 rounds up
             assertEquals(7, corpus.training().count());
             assertEquals(3, corpus.validation().count());
-            assertEquals(11, corpus.vocabulary().size());
+            assertEquals(11, corpus.lexicon().words().size());
         }
         try (Corpus corpus = read("123456789\n", "0")) {
             assertEquals(10, corpus.training().count());
@@ -45,7 +45,7 @@ class CorpusTest {
         try (Corpus corpus = read("123\n", write("validation.txt", "12x\n").toString())) {
             assertEquals(4, corpus.training().count());
             assertEquals(4, corpus.validation().count());
-            assertEquals(0.25, corpus.validation().unknown());
+            assertEquals(0.25, ((Tokens) corpus.validation()).unknown());
         }
     }
 
@@ -70,7 +70,7 @@ class CorpusTest {
     }
 
     private Corpus read(String text, String validation) throws IOException {
-        return Corpus.read(sc, Settings.of(Map.of("input", write("input.txt", text).toString(), "validation", validation)));
+        return Corpus.read(sc, Settings.of(Map.of("input", write("input.txt", text).toString(), "validation", validation)), note -> { });
     }
 
     private Path write(String name, String text) throws IOException {

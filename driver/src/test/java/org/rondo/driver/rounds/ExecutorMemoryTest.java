@@ -15,7 +15,7 @@ import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 
 class ExecutorMemoryTest {
-    private static final Plan PLAN = Plan.of(PlanTest.SETTINGS.with(Setting.HIDDEN, 1536), 20, 32_001);
+    private static final Plan PLAN = PlanTest.plan(PlanTest.SETTINGS.with(Setting.HIDDEN, 1536), 20, 32_001);
     private static final long MIB = 1 << 20;
 
     /** As Spark counts it: a tenth of the heap, 384 MiB at least, unless it is set. */
@@ -46,7 +46,7 @@ class ExecutorMemoryTest {
         assertTrue(said.size() == 1 && said.get(0).contains(", more than Spark's 384; this cluster manager ends no executor for that"), said.toString());
         ExecutorMemory.of(conf("local[2]"), 1, PLAN).check(said::add);
         assertTrue(said.get(1).endsWith(" MiB with what the JVM takes"), said.get(1));
-        ExecutorMemory.of(conf("yarn"), 1, Plan.of(PlanTest.SETTINGS, 20, 32_001)).check(said::add);       // a small model is no reason to refuse what Spark gives
+        ExecutorMemory.of(conf("yarn"), 1, PlanTest.plan(PlanTest.SETTINGS, 20, 32_001)).check(said::add);       // a small model is no reason to refuse what Spark gives
         assertTrue(said.get(2).endsWith(" MiB with what the JVM takes"), said.get(2));
         ExecutorMemory less = ExecutorMemory.of(conf("spark://master:7077").set("spark.executor.memoryOverhead", "10m"), 1, PLAN);
         assertTrue(assertThrows(BadInput.class, () -> less.check(said::add)).getMessage().contains("memoryOverhead is 10 MiB; set"));

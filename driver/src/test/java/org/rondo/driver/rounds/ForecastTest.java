@@ -11,7 +11,7 @@ import org.rondo.kernels.NativeLibrary;
 class ForecastTest {
     /** 4 shards of 40 windows, 3 epochs of 6 rounds of 7 windows. */
     private static Plan plan(int windowsPerRound) {
-        return Plan.of(PlanTest.SETTINGS.with(Setting.WINDOWS_PER_ROUND, windowsPerRound), 20, 32_001);
+        return PlanTest.plan(PlanTest.SETTINGS.with(Setting.WINDOWS_PER_ROUND, windowsPerRound), 20, 32_001);
     }
 
     private static Forecast forecast(Plan plan, double window, int executors) {
@@ -51,14 +51,14 @@ class ForecastTest {
 
     /** 5 slots for 12 shards: two of them have three, one after the other. */
     @Test void tasksWaitForOneAnother() {
-        Plan plan = Plan.of(PlanTest.SETTINGS.with(Setting.SHARDS, 12), 20, 32_001);
+        Plan plan = PlanTest.plan(PlanTest.SETTINGS.with(Setting.SHARDS, 12), 20, 32_001);
         assertEquals(3, forecast(plan, 1, 5).pace().window());
         assertEquals(1, forecast(plan, 1, 12).pace().window());
         assertEquals(1, forecast(plan, 1, 50).pace().window());
     }
 
     @Test void windowsOfARoundThatAreToBeMeasuredAreForeseen() {
-        Plan auto = Plan.of(PlanTest.SETTINGS.with(Setting.WINDOWS_PER_ROUND, "auto"), 20, 32_001);
+        Plan auto = PlanTest.plan(PlanTest.SETTINGS.with(Setting.WINDOWS_PER_ROUND, "auto"), 20, 32_001);
         // averaging 83.1 ms; 19 x 83.1 / 100 is 15.8, and of 40 windows two rounds have as many
         Plan settled = forecast(auto, 0.1, 4).settled().plan();
         assertEquals(20, settled.windowsPerRound());
@@ -68,7 +68,7 @@ class ForecastTest {
 
     @Test void aWindowIsMeasuredWithWhatWouldRun() {
         for (String averaging : new String[] {"gradients", "parameters"}) {
-            Plan plan = Plan.of(PlanTest.SETTINGS.with(Setting.AVERAGING, averaging), 20, 32_001);
+            Plan plan = PlanTest.plan(PlanTest.SETTINGS.with(Setting.AVERAGING, averaging), 20, 32_001);
             WindowTime time = WindowTime.measure(plan, "reference").orElseThrow();
             assertTrue(time.seconds() > 0 && time.seconds() < 1, time.toString());
             assertEquals("reference", time.kernel());
@@ -78,7 +78,7 @@ class ForecastTest {
 
     /** 1.02 G parameters: with Adam's moments, what a replica starts from and what it makes are 25 GB of heap. */
     @Test void whatDoesNotFitIsNotTried() {
-        Plan plan = Plan.of(PlanTest.SETTINGS.with(Setting.HIDDEN, 16_000), 20, 32_001);
+        Plan plan = PlanTest.plan(PlanTest.SETTINGS.with(Setting.HIDDEN, 16_000), 20, 32_001);
         assertTrue(WindowTime.measure(plan, "native").isEmpty() && WindowTime.measure(plan, "reference").isEmpty());
     }
 }

@@ -27,6 +27,7 @@ import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Checkpoint;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Corpus;
+import org.rondo.driver.corpus.Lexicon;
 import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.kernels.Network;
 
@@ -65,7 +66,7 @@ class OutputTest {
         assertTrue(Files.exists(parents) && !Files.exists(dir), "what was there before stays");
 
         Output written = open();
-        written.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        written.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         written.close();
         assertTrue(Files.exists(dir.resolve("checkpoints/round-00000000/commit.json")));
     }
@@ -76,7 +77,7 @@ class OutputTest {
                 + "set --output to another directory, or --overwrite to write into it";
         assertEquals(expected, refused());
         Output output = open("overwrite", "true");
-        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         output.finish(model());
         assertEquals("mine", Files.readString(weights));
         assertEquals("mine", Files.readString(notes));
@@ -87,7 +88,7 @@ class OutputTest {
 
     @Test void aFinishedTrainingLeavesTheModelAlone() throws IOException {
         Output output = open();
-        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         output.finish(model());
         try (var files = Files.list(dir)) {
             assertEquals(List.of("model.json", "model.safetensors", "vocabulary.txt"), files.map(f -> f.getFileName().toString()).sorted().toList());
@@ -98,7 +99,7 @@ class OutputTest {
 
     @Test void aModelThatWasNotFinishedIsTakenUp() throws IOException {
         Output output = open();
-        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         write("model.safetensors");
         Files.writeString(dir.resolve("model.json"), "{ \"format\" : 1,");       // killed here
         open();
@@ -142,26 +143,26 @@ class OutputTest {
     }
 
     private Map<String, String> differencesWithMoreEpochs(String decay) {
-        try (Corpus corpus = Corpus.read(sc, settings())) {
-            Checkpoint three = TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true))
-                    .toCheckpoint(plan().moments(), new Provenance(sc, settings("decay", decay), plan(), corpus).checkpointFacts());
-            return new Provenance(sc, settings("decay", decay, "epochs", "5"), plan(), corpus).differences(three);
+        try (Corpus corpus = Corpus.read(sc, settings(), note -> { })) {
+            Checkpoint three = TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST)
+                    .toCheckpoint(plan().moments(), new Provenance(sc, settings("decay", decay), plan(), corpus, null).checkpointFacts());
+            return new Provenance(sc, settings("decay", decay, "epochs", "5"), plan(), corpus, null).differences(three);
         }
     }
 
     @Test void damagedCheckpointsAreDroppedOnlyIfAsked() throws IOException {
-        try (Corpus corpus = Corpus.read(sc, settings())) {
-            Provenance provenance = new Provenance(sc, settings(), plan(), corpus);
-            open().write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true)).toCheckpoint(plan().moments(), provenance.checkpointFacts()));
-            assertEquals(0, open().resume(provenance).orElseThrow().cursor().round());
+        try (Corpus corpus = Corpus.read(sc, settings(), note -> { })) {
+            Provenance provenance = new Provenance(sc, settings(), plan(), corpus, null);
+            open().write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), provenance.checkpointFacts()));
+            assertEquals(0, open().resume(provenance, Selection.LAST).orElseThrow().cursor().round());
             Files.write(dir.resolve("checkpoints/round-00000000/state.safetensors"), new byte[1]);
             notes.clear();
-            String message = assertThrows(BadInput.class, () -> open().resume(provenance)).getMessage();
+            String message = assertThrows(BadInput.class, () -> open().resume(provenance, Selection.LAST)).getMessage();
             assertTrue(message.endsWith("; set --overwrite or delete the directory to start from the beginning"), message);
             assertEquals(List.of(), notes);
-            assertTrue(open("overwrite", "true").resume(provenance).isEmpty());
+            assertTrue(open("overwrite", "true").resume(provenance, Selection.LAST).isEmpty());
             assertEquals(List.of("dropping the checkpoints in file:" + dir + "/checkpoints: " + message), notes);
-            assertTrue(open().resume(provenance).isEmpty());
+            assertTrue(open().resume(provenance, Selection.LAST).isEmpty());
         }
     }
 
@@ -171,7 +172,7 @@ class OutputTest {
 
             @Override public void round(Round round) { }
 
-            @Override public void epoch(int epoch, double training, double validation, Model model) { }
+            @Override public void epoch(Epoch epoch, Model model) { }
 
             @Override public void note(String message) {
                 notes.add(message);
@@ -191,7 +192,7 @@ class OutputTest {
     }
 
     private Plan plan() {
-        return Plan.of(settings(), 3, 11);
+        return PlanTest.plan(settings(), 3, 11);
     }
 
     private Path text() {
@@ -210,6 +211,6 @@ class OutputTest {
     private static Model model() throws IOException {
         Network network = new Network(2, 1, 1, 1);
         return new Model(network, new float[network.parameterCount()],
-                Vocabulary.read(new ByteArrayInputStream("<unk>\na\n".getBytes(StandardCharsets.UTF_8)), "character", "test"), new ObjectMapper().createObjectNode());
+                Lexicon.of(Vocabulary.read(new ByteArrayInputStream("<unk>\na\n".getBytes(StandardCharsets.UTF_8)), "character", "test")), new ObjectMapper().createObjectNode());
     }
 }

@@ -11,13 +11,25 @@ import org.junit.jupiter.api.Test;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
+import org.rondo.driver.corpus.Shards;
+import org.rondo.kernels.Cell;
+import org.rondo.kernels.Head;
+import org.rondo.kernels.Loss;
+import org.rondo.kernels.Network;
 
 class PlanTest {
     static final Settings SETTINGS = Settings.of(Map.of("shards", "4", "batch", "8", "seqLen", "25", "epochs", "3",
             "averaging", "parameters", "windowsPerRound", "7", "hidden", "10", "layers", "1", "embedding", "6"));
 
+    /** Of a language model. */
+    static Plan plan(Settings settings, int vocab, long tokens) {
+        Network network = new Network(vocab, settings.get(Setting.EMBEDDING), Cell.of(settings.get(Setting.CELL), settings.get(Setting.CANDIDATE_ACTIVATION)),
+                settings.get(Setting.HIDDEN), settings.get(Setting.LAYERS), false, new Head(true, Loss.SOFTMAX, vocab), settings.get(Setting.TIED));
+        return Plan.of(settings, network, Shards.ofStreams(null, settings, tokens));
+    }
+
     @Test void countsAreAsWorkedByHand() {
-        Plan plan = Plan.of(SETTINGS, 20, 32_001);
+        Plan plan = plan(SETTINGS, 20, 32_001);
         // 32 streams of 1000 targets, 40 windows of 25, rounds of 7 7 7 7 7 5
         assertEquals(40, plan.windowsPerEpoch());
         assertEquals(6, plan.roundsPerEpoch());
@@ -33,13 +45,13 @@ class PlanTest {
         assertEquals(4 * (2 * 3060 + 640), plan.bytesPerRound(2, 2));
         assertEquals(4 * 2 * (3 * 3060 + 640), plan.bytesPerRound(3, 2));
         // six groups: 0-1 and 2, 3 and 4-5
-        assertEquals(4 * (4 * 3060 + 6 * 160), Plan.of(SETTINGS.with(Setting.SHARDS, 6), 20, 48_001).bytesPerRound(2, 3));
+        assertEquals(4 * (4 * 3060 + 6 * 160), plan(SETTINGS.with(Setting.SHARDS, 6), 20, 48_001).bytesPerRound(2, 3));
         assertEquals(List.of(7, 7, 7, 7, 7, 5), List.of(0, 7, 14, 21, 28, 35).stream().map(window -> plan.windows(state(1, window, false))).toList());
     }
 
     /** Adam's two moments: averaged, a part of every shard's state, or nowhere. */
     @Test void momentsTravelAsTheInnerStateSays() {
-        Plan keep = Plan.of(SETTINGS.with(Setting.INNER_STATE, "keep"), 20, 32_001), reset = Plan.of(SETTINGS.with(Setting.INNER_STATE, "reset"), 20, 32_001);
+        Plan keep = plan(SETTINGS.with(Setting.INNER_STATE, "keep"), 20, 32_001), reset = plan(SETTINGS.with(Setting.INNER_STATE, "reset"), 20, 32_001);
         assertEquals(1020, keep.averagedFloats());
         assertEquals(4 * (8 * 20 + 2 * 1020), keep.carriedFloats());
         assertEquals(1020, reset.averagedFloats());
@@ -48,13 +60,13 @@ class PlanTest {
 
     /** One target more than 32 streams of 1000: one stream has 1001, and a window with a single target in it. */
     @Test void windowsAreThoseOfTheLongestShard() {
-        Plan plan = Plan.of(SETTINGS, 20, 32_002);
+        Plan plan = plan(SETTINGS, 20, 32_002);
         assertEquals(41, plan.windowsPerEpoch());
         assertEquals(6, plan.windows(state(0, 35, false)));
     }
 
     @Test void gradientsAreAveragedEveryWindow() {
-        Plan plan = Plan.of(SETTINGS.with(Setting.AVERAGING, "gradients"), 20, 32_001);
+        Plan plan = plan(SETTINGS.with(Setting.AVERAGING, "gradients"), 20, 32_001);
         assertEquals(40, plan.roundsPerEpoch());
         assertEquals(OptionalLong.of(120), plan.rounds());
         assertEquals(1, plan.windows(state(1_000_000, 35, true)));
@@ -62,18 +74,18 @@ class PlanTest {
     }
 
     @Test void aFirstPhaseAveragesGradients() {
-        Plan plan = Plan.of(SETTINGS.with(Setting.GRADIENTS_UNTIL, "2"), 20, 32_001);
+        Plan plan = plan(SETTINGS.with(Setting.GRADIENTS_UNTIL, "2"), 20, 32_001);
         assertEquals(OptionalLong.of(2 * 40 + 6), plan.rounds());
         assertEquals(1, plan.windows(state(1, 7, true)));
         assertEquals(7, plan.windows(state(2, 7, false)));
         assertEquals(3 * 1020, plan.averagedFloats());
-        assertTrue(plan.memoryOverhead(1) > Plan.of(SETTINGS, 20, 32_001).memoryOverhead(1), "the executors step");
+        assertTrue(plan.memoryOverhead(1) > plan(SETTINGS, 20, 32_001).memoryOverhead(1), "the executors step");
         // an epoch fewer than the first phase has
-        assertEquals(OptionalLong.of(40), Plan.of(SETTINGS.with(Setting.GRADIENTS_UNTIL, "2").with(Setting.EPOCHS, 1), 20, 32_001).rounds());
+        assertEquals(OptionalLong.of(40), plan(SETTINGS.with(Setting.GRADIENTS_UNTIL, "2").with(Setting.EPOCHS, 1), 20, 32_001).rounds());
     }
 
     @Test void theFirstPhaseMayLastUntilTheLearningRateDecays() {
-        Plan plan = Plan.of(SETTINGS.with(Setting.GRADIENTS_UNTIL, "decay").with(Setting.DECAY, "plateau"), 20, 32_001);
+        Plan plan = plan(SETTINGS.with(Setting.GRADIENTS_UNTIL, "decay").with(Setting.DECAY, "plateau"), 20, 32_001);
         assertEquals(OptionalLong.empty(), plan.rounds());
         assertEquals(1, plan.windows(state(2, 7, false)));
         assertEquals(7, plan.windows(state(1, 7, true)));
@@ -81,7 +93,7 @@ class PlanTest {
 
     @Test void aFirstPhaseOfWhatThereIsNotIsRefused() {
         for (Settings settings : List.of(SETTINGS.with(Setting.GRADIENTS_UNTIL, "decay"), SETTINGS.with(Setting.GRADIENTS_UNTIL, "2").with(Setting.AVERAGING, "gradients"))) {
-            String message = assertThrows(BadInput.class, () -> Plan.of(settings, 20, 32_001)).getMessage();
+            String message = assertThrows(BadInput.class, () -> plan(settings, 20, 32_001)).getMessage();
             assertTrue(message.startsWith("gradientsUntil is "), message);
         }
     }
@@ -92,7 +104,7 @@ class PlanTest {
 
     /** The velocity, kept, fetched and arriving, as Nesterov's momentum has one; the plain mean has none. */
     @Test void anOuterOptimiserTakesRoomInTheDriverAndNoneBesideTheHeap() {
-        Plan mean = Plan.of(SETTINGS.with(Setting.OUTER_OPTIMIZER, "mean"), 20, 32_001), momentum = Plan.of(SETTINGS, 20, 32_001);
+        Plan mean = plan(SETTINGS.with(Setting.OUTER_OPTIMIZER, "mean"), 20, 32_001), momentum = plan(SETTINGS, 20, 32_001);
         assertEquals(mean.driverHeap() + 3 * 4 * 1020, momentum.driverHeap());
         assertEquals(mean.bytesPerRound(2, 1), momentum.bytesPerRound(2, 1));
         assertEquals(mean.bytesPerTask(), momentum.bytesPerTask());
@@ -100,7 +112,7 @@ class PlanTest {
 
     /** The average, kept, fetched and arriving; replicas see nothing of it. */
     @Test void anAverageOverRoundsTakesRoomInTheDriverAndNoneBesideTheHeap() {
-        Plan plan = Plan.of(SETTINGS, 20, 32_001), averaged = Plan.of(SETTINGS.with(Setting.EMA_DECAY, "0.9"), 20, 32_001);
+        Plan plan = plan(SETTINGS, 20, 32_001), averaged = plan(SETTINGS.with(Setting.EMA_DECAY, "0.9"), 20, 32_001);
         assertEquals(plan.driverHeap() + 3 * 4 * 1020, averaged.driverHeap());
         assertEquals(plan.bytesPerRound(2, 1), averaged.bytesPerRound(2, 1));
         assertEquals(plan.bytesPerTask(), averaged.bytesPerTask());
@@ -108,13 +120,13 @@ class PlanTest {
 
     @Test void moreWindowsThanCanBeCountedAreRefused() {
         Settings settings = SETTINGS.with(Setting.EPOCHS, 1_000_000);
-        String message = assertThrows(BadInput.class, () -> Plan.of(settings, 20, 2_000_000_001L)).getMessage();
+        String message = assertThrows(BadInput.class, () -> plan(settings, 20, 2_000_000_001L)).getMessage();
         assertTrue(message.contains("lower epochs"), message);
     }
 
     @Test void oneTokenTooFewIsSaidSo() {
-        assertEquals(1, Plan.of(SETTINGS, 20, 801).windowsPerEpoch());
-        String message = assertThrows(BadInput.class, () -> Plan.of(SETTINGS, 20, 800)).getMessage();
+        assertEquals(1, plan(SETTINGS, 20, 801).windowsPerEpoch());
+        String message = assertThrows(BadInput.class, () -> plan(SETTINGS, 20, 800)).getMessage();
         assertTrue(message.contains("800 tokens, expected at least 801"), message);
     }
 }

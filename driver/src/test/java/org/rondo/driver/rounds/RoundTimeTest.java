@@ -76,7 +76,7 @@ class RoundTimeTest {
     }
 
     @Test void aPlanIsReadAsRoundsRunIt() {
-        Plan plan = Plan.of(PlanTest.SETTINGS.with(Setting.SHARDS, 12), 20, 32_001);       // 3060 floats; 12 shards, each with 160 of state
+        Plan plan = PlanTest.plan(PlanTest.SETTINGS.with(Setting.SHARDS, 12), 20, 32_001);       // 3060 floats; 12 shards, each with 160 of state
         // 4 slots: 12 tasks of a shard, in three waves, 6 on each executor
         RoundTime time = RoundTime.of(plan, 2, 2, FAST);
         assertEquals(List.of(2, 6, 6), List.of(time.executors(), time.tasks(), time.replicas()));

@@ -271,8 +271,8 @@ class TrainerTest {
         try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
             new Trainer(sc, settings("reset", "shards", "1", "batch", "1", "seqLen", "3197", "averaging", "parameters", "innerState", "reset", "optimizer", "adam", "learningRate", "0.25",
                     "clipNorm", "0", "epochs", "2"), new Silent() {
-                @Override public void epoch(int epoch, double training, double validation, Model model) {
-                    w[epoch] = model.parameters();
+                @Override public void epoch(Epoch epoch, Model model) {
+                    w[epoch.number()] = model.parameters();
                 }
             }).train();
         }
@@ -327,15 +327,15 @@ class TrainerTest {
         List<Double> losses = new ArrayList<>();
         try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
             Model model = new Trainer(sc, settings("averaged", all), new Silent() {
-                @Override public void epoch(int epoch, double training, double validationLoss, Model model) {
-                    losses.add(validationLoss);
-                    if (epoch == 2) assertMean(new float[][] {w[1], w[2]}, new double[] {1 / 3.0, 2 / 3.0}, model.parameters());
+                @Override public void epoch(Epoch epoch, Model model) {
+                    losses.add(epoch.validation());
+                    if (epoch.number() == 2) assertMean(new float[][] {w[1], w[2]}, new double[] {1 / 3.0, 2 / 3.0}, model.parameters());
                 }
             }).train();
             assertMean(new float[][] {w[1], w[2], w[3]}, new double[] {1 / 7.0, 2 / 7.0, 4 / 7.0}, model.parameters());
             Model saved = Model.load(dir.resolve("averaged").toString(), sc.hadoopConfiguration());
             assertArrayEquals(model.parameters(), saved.parameters());
-            assertEquals(Evaluation.of(sc, saved, validation, settings("averaged", all)).nats(), losses.get(2));
+            assertEquals(Evaluation.of(sc, saved, validation, settings("averaged", all), note -> { }).loss(), losses.get(2));
         }
     }
 
@@ -366,8 +366,8 @@ class TrainerTest {
         List<Double> validation = new ArrayList<>();
         try (JavaSparkContext sc = new JavaSparkContext(conf("local[2]"))) {
             new Trainer(sc, settings("falls", "epochs", "6", "learningRate", "0.01", "optimizer", "adam"), new Silent() {
-                @Override public void epoch(int epoch, double training, double validationLoss, Model model) {
-                    validation.add(validationLoss);
+                @Override public void epoch(Epoch epoch, Model model) {
+                    validation.add(epoch.validation());
                 }
             }).train();
         }
@@ -510,7 +510,7 @@ class TrainerTest {
 
         @Override public void round(Round round) { }
 
-        @Override public void epoch(int epoch, double training, double validation, Model model) { }
+        @Override public void epoch(Epoch epoch, Model model) { }
 
         @Override public void note(String message) { }
     }

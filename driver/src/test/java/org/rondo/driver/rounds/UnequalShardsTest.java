@@ -48,7 +48,7 @@ class UnequalShardsTest {
                 Settings settings = settings(lengths.length, averaging).with(Setting.OPTIMIZER, optimizer).with(Setting.MOMENTUM, momentum)
                         .with(Setting.OUTER_OPTIMIZER, outer).with(Setting.INNER_STATE, innerState);
                 Streams[] shards = shards(0, lengths);
-                agrees(sc, settings, shards, TrainingState.initial(plan(settings, shards), settings, LearningRate.start(settings, false)), Arrays.toString(lengths));
+                agrees(sc, settings, shards, TrainingState.initial(plan(settings, shards), settings, LearningRate.start(settings, false), Selection.LAST), Arrays.toString(lengths));
             }
         }
     }
@@ -60,7 +60,7 @@ class UnequalShardsTest {
         Settings settings = settings(shards.length, averaging).with(Setting.CELL, "relu").with(Setting.LAYERS, 1).with(Setting.DROPOUT, "0").with(Setting.OPTIMIZER, "sgd")
                 .with(Setting.LEARNING_RATE, "1e-9").with(Setting.EPOCHS, 1);
         Plan plan = plan(settings, shards);
-        TrainingState state = TrainingState.initial(plan, settings, LearningRate.start(settings, false));
+        TrainingState state = TrainingState.initial(plan, settings, LearningRate.start(settings, false), Selection.LAST);
         Network network = plan.network();
         set(state, network.tensor("embedding.weight"), i -> i < network.embedding() ? 1 : -1);
         set(state, network.tensor("weight_ih_l0"), i -> 1);
@@ -94,7 +94,7 @@ class UnequalShardsTest {
                 for (int s = 0; s < shards.length; s++)
                     if (truth.readsOn(s)) assertArrayEquals(truth.carried[s], after.carried()[s], round + ", state of shard " + s);
                 if (rounds.cursor().endsEpoch()) {
-                    rounds.nextEpoch(state.cursor().learningRate());
+                    rounds.nextEpoch(state.cursor().learningRate(), Selection.LAST);
                     truth.window = 0;
                 }
             }
@@ -171,7 +171,7 @@ class UnequalShardsTest {
     /** That of a corpus in which all shards are as long as the longest here. */
     private static Plan plan(Settings settings, Streams[] shards) {
         long longest = Arrays.stream(shards).mapToLong(Streams::targets).max().orElseThrow();
-        Plan plan = Plan.of(settings, VOCAB, shards.length * longest + 1);
+        Plan plan = PlanTest.plan(settings, VOCAB, shards.length * longest + 1);
         assertTrue(Arrays.stream(shards).anyMatch(shard -> shard.window(plan.windowsPerEpoch() - 1, SEQ_LEN).tokens() > 0));
         assertTrue(Arrays.stream(shards).allMatch(shard -> shard.window(plan.windowsPerEpoch(), SEQ_LEN).tokens() == 0));
         return plan;

@@ -20,6 +20,7 @@ import org.rondo.driver.BadInput;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Text;
+import org.rondo.driver.corpus.Lexicon;
 import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Parameters;
@@ -41,8 +42,8 @@ class ScoringTest {
     /** All weights zero: every token has probability 1 / vocab, whatever came before. */
     @Test void aModelThatKnowsNothingHasThePerplexityOfItsVocabulary() {
         Settings characters = Settings.of(Map.of("shards", "3", "batch", "2", "seqLen", "7"));
-        Evaluation e = Evaluation.of(sc, zero(characters), dir.resolve("text").toString(), characters);
-        assertEquals(12 * 50 - 1, e.tokens());
+        Evaluation e = Evaluation.of(sc, zero(characters), dir.resolve("text").toString(), characters, note -> { });
+        assertEquals(12 * 50 - 1, e.targets());
         assertEquals(5, e.perplexity(), 1e-6);                    // a b blank newline, and the unknown token
         assertEquals(Math.log(5) / Math.log(2), e.bitsPerCharacter(), 1e-6);
         assertEquals(0, e.unknown());
@@ -51,8 +52,8 @@ class ScoringTest {
     /** 300 words and ends of lines, 600 characters; each but the first predicted with 2 bits: ab ba &lt;eos&gt;, and unknown. */
     @Test void wordsAreMeasuredPerCharacterToo() {
         Settings words = Settings.of(Map.of("unit", "word", "shards", "1", "batch", "1", "seqLen", "10"));
-        Evaluation e = Evaluation.of(sc, zero(words), dir.resolve("text").toString(), words);
-        assertEquals(6 * 50 - 1, e.tokens());
+        Evaluation e = Evaluation.of(sc, zero(words), dir.resolve("text").toString(), words, note -> { });
+        assertEquals(6 * 50 - 1, e.targets());
         assertEquals(4, e.perplexity(), 1e-6);
         assertEquals(600, e.characters());
         assertEquals(299 * 2.0 / 600, e.bitsPerCharacter(), 1e-6);
@@ -61,10 +62,10 @@ class ScoringTest {
     @Test void everyTokenIsScoredOnceHoweverTheTextIsCut() {
         Settings one = Settings.of(Map.of("shards", "1", "batch", "1", "seqLen", "600"));
         Model model = random(one);
-        Evaluation whole = Evaluation.of(sc, model, dir.resolve("text").toString(), one);
-        Evaluation windows = Evaluation.of(sc, model, dir.resolve("text").toString(), Settings.of(Map.of("shards", "1", "batch", "1", "seqLen", "13")));
-        assertEquals(whole.tokens(), windows.tokens());
-        assertEquals(whole.nats(), windows.nats(), 1e-6);         // the state is carried: windows change nothing but rounding
+        Evaluation whole = Evaluation.of(sc, model, dir.resolve("text").toString(), one, note -> { });
+        Evaluation windows = Evaluation.of(sc, model, dir.resolve("text").toString(), Settings.of(Map.of("shards", "1", "batch", "1", "seqLen", "13")), note -> { });
+        assertEquals(whole.targets(), windows.targets());
+        assertEquals(whole.loss(), windows.loss(), 1e-6);         // the state is carried: windows change nothing but rounding
     }
 
     @Test void samplesDependOnTheSeedAndNothingElse() {
@@ -79,7 +80,7 @@ class ScoringTest {
     @Test void atTemperatureZeroTheLikeliestTokenIsTaken() {
         Settings settings = Settings.of(Map.of());
         Model model = zero(settings);
-        int b = model.vocabulary().id("b");
+        int b = model.lexicon().words().id("b");
         model.parameters()[model.network().tensor("output.bias").offset() + b] = 1;
         assertEquals("bbbbb", Sampler.sample(model, "", 5, 0, 1, "auto"));
     }
@@ -87,7 +88,7 @@ class ScoringTest {
     /** p is proportional to exp(bias), so at temperature T to exp(bias / T). */
     @Test void drawsFollowTheProbabilitiesAtTheTemperature() {
         Model model = zero(Settings.of(Map.of()));
-        int b = model.vocabulary().id("b"), n = 4000;
+        int b = model.lexicon().words().id("b"), n = 4000;
         model.parameters()[model.network().tensor("output.bias").offset() + b] = 1;
         double share = Sampler.sample(model, "", n, 0.5, 3, "auto").chars().filter(c -> c == 'b').count() / (double) n;
         double expected = Math.exp(2) / (Math.exp(2) + 3);
@@ -108,6 +109,6 @@ class ScoringTest {
     private static Model random(Settings settings) {
         Vocabulary vocabulary = Vocabulary.count(Text.open(sc, dir.resolve("text").toString()), settings);
         Network network = new Network(vocabulary.size(), 3, 5, 2);
-        return new Model(network, Parameters.initial(network, 1), vocabulary, new ObjectMapper().createObjectNode());
+        return new Model(network, Parameters.initial(network, 1), Lexicon.of(vocabulary), new ObjectMapper().createObjectNode());
     }
 }
