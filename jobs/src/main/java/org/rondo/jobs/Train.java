@@ -63,7 +63,7 @@ final class Train {
     }
 
     /** What to type with the model. */
-    private static String next(Settings settings) {
+    static String next(Settings settings) {
         String model = shell(settings.get(Setting.OUTPUT));
         boolean text = Task.of(settings) == Task.LANGUAGE_MODEL;
         return "next:\n" + (text ? "  bin/rondo generate --model " + model + " --length 300\n" : "") + "  bin/rondo evaluate --model " + model + " --input " + (text ? "TEXT\n" : "DATA\n");

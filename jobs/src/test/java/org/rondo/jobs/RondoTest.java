@@ -392,7 +392,8 @@ class RondoTest {
     @ParameterizedTest
     @CsvSource(quoteCharacter = '"', value = {"models/mine,models/mine", "my models/a,'my models/a'", "it's,'it'\\''s'", "a$b,'a$b'"})
     void pathsCanBeCopiedIntoAShell(String path, String word) {
-        assertTrue(Train.next(path).contains(" --model " + word + " --length"), Train.next(path));
+        String next = Train.next(Settings.of(Map.of("output", path)));
+        assertTrue(next.contains(" --model " + word + " --length"), next);
     }
 
     @Test void numbersAreTheSameInEveryLanguage() {
