@@ -1,6 +1,7 @@
 package org.rondo.jobs;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
@@ -263,12 +264,23 @@ class ClusterIT {
                 "--batch", "8", "--seqLen", "100", "--epochs", "1")).end(0);
     }
 
+    /** Who has no secret, or another, is told so, and leaves nothing. Spark tries for a minute, in which the one that has it trains. */
     @Test void authenticationAndEncryption() throws Exception {
         Map<String, String> conf = Map.of("spark.authenticate", "true", "spark.authenticate.secret", "not one", "spark.network.crypto.enabled", "true");
         try (Cluster closed = new Cluster(Site.FOLDER.resolve("closed"), conf, 1, TWO)) {
             List<String> words = new ArrayList<>(List.of("--conf", "spark.io.encryption.enabled=true"));
             conf.forEach((key, value) -> words.addAll(List.of("--conf", key + "=" + value)));
-            trained(site.train(closed.url(), "encrypted", words.toArray(String[]::new)), "encrypted");
+            String[] open = words.toArray(String[]::new);
+            Map<String, Driver> refused = Map.of("no-secret", site.train(closed.url(), "no-secret"),
+                    "wrong-secret", site.train(closed.url(), "wrong-secret", join(open, "--conf", "spark.authenticate.secret=another")));
+            trained(site.train(closed.url(), "encrypted", open), "encrypted");
+            for (var entry : refused.entrySet()) {
+                Driver driver = entry.getValue();
+                driver.end(2);
+                String message = "rondo: master " + closed.url() + " has not let this application in";
+                assertTrue(driver.log().lines().anyMatch(line -> line.startsWith(message) && line.contains("spark.authenticate.secret")), driver::log);
+                assertFalse(site.files.exists(site.path(entry.getKey())), entry.getKey());
+            }
         }
     }
 
