@@ -49,6 +49,11 @@ final class Linger {
     }
 
     private synchronized void free() {
-        if (running == 0) free.run();
+        if (running > 0) return;
+        try {
+            free.run();
+        } catch (RuntimeException e) {          // of which nobody else would hear: a kernel that is closed says if it has written outside its memory
+            System.getLogger(Linger.class.getName()).log(System.Logger.Level.ERROR, "freeing what a training has left", e);
+        }
     }
 }
