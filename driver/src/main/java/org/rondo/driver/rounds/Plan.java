@@ -172,10 +172,11 @@ public record Plan(Network network, int shards, Window.Size window, boolean stre
     }
 
     /** Bytes of the driver's heap: the model that is kept, with velocity and average, a newer one as it is fetched, its parts as they
-     *  arrive, and the states of all shards with them, beside what Spark itself takes. Replicas' vectors do not come here. */
+     *  arrive, and the states of all shards with them, the parameters of the best epoch so far, which labelled sequences keep, and what Spark itself
+     *  takes. Replicas' vectors do not come here. */
     public long driverHeap() {
         long model = (long) network.parameterCount() * (vectors() + (emaDecay > 0 ? 1 : 0));
-        return SPARK_HEAP + 3 * Float.BYTES * (model + carriedFloats());
+        return SPARK_HEAP + Float.BYTES * (3 * (model + carriedFloats()) + (streams ? 0 : network.parameterCount()));
     }
 
     /** The step on the mean gradient needs no window. */

@@ -55,7 +55,7 @@ class LingerTest {
 
     /** Nobody closes it, as nobody does in an executor: kernels, seen by their threads, and the model go by themselves, and come back for another round. */
     @Test void aJvmThatLivesOnKeepsNothingOfATraining() throws InterruptedException {
-        ReplicaPool.Key key = new ReplicaPool.Key(Plan.of(PlanTest.SETTINGS.with(Setting.HIDDEN, 64), 20, 32_001), "native");
+        ReplicaPool.Key key = new ReplicaPool.Key(PlanTest.plan(PlanTest.SETTINGS.with(Setting.HIDDEN, 64), 20, 32_001), "native");
         int length = key.plan().network().parameterCount();
         Exchange.Work work = (start, carried, shard) -> {
             Replica replica = ReplicaPool.borrow(key);

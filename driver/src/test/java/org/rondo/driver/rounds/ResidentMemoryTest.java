@@ -53,7 +53,7 @@ class ResidentMemoryTest {
     /** All that the kernels of an executor with one task at a time do: trains a window, takes the step on a gradient, validates. */
     private static final class Tasks {
         static Plan plan(String averaging, int hidden) {
-            return Plan.of(Settings.of(Map.of("shards", "1", "batch", "32", "seqLen", "64", "averaging", averaging, "windowsPerRound", "1", "hidden", "" + hidden,
+            return PlanTest.plan(Settings.of(Map.of("shards", "1", "batch", "32", "seqLen", "64", "averaging", averaging, "windowsPerRound", "1", "hidden", "" + hidden,
                     "layers", "2", "embedding", "" + hidden, "dropout", "0.2", "optimizer", "adam")), 4 * hidden, 32 * 64 + 1);
         }
 
