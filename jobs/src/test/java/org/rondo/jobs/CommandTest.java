@@ -134,7 +134,6 @@ class CommandTest {
         for (Setting<?> setting : train.settings()) assertEquals("true", parse("plan", "--" + setting.key() + "=true").options().get(setting.key()));
     }
 
-    /** But for those of labelled sequences, which are read in the driver and in no job yet: their documentation says so. */
     @Test void everySettingBelongsToAJob() {
         var used = jobs().flatMap(job -> job.settings().stream()).collect(Collectors.toSet());
         assertEquals(List.of(), Setting.ALL.stream().filter(setting -> !used.contains(setting)).toList());
