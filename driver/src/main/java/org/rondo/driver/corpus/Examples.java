@@ -47,6 +47,7 @@ import org.rondo.kernels.Sequences;
 import org.rondo.kernels.Shard;
 import org.rondo.kernels.Window;
 import scala.Tuple2;
+import scala.Tuple3;
 
 /** Labelled sequences, from files of any {@link Setting#FORMAT} or from a table; read, checked and numbered, to learn from or to
  *  measure with. To score there is {@link #score}, which reads nothing before Spark writes.
@@ -195,16 +196,15 @@ public final class Examples implements Data {
     /** How long the lists in a column all are, or the vectors that they are of.
      *  @throws BadInput if they differ */
     private static int same(Dataset<Row> rows, String what, int column, boolean vectors) {
-        Row ends = rows.javaRDD().flatMap(row -> (vectors ? row.<scala.collection.Seq<?>>getList(column).stream().map(scala.collection.Seq::size) : Stream.of(row.getList(column).size()))
-                        .map(size -> RowFactory.create(size, size, row.getLong(AT_NUMBER), row.getLong(AT_NUMBER))).iterator())
+        long[] ends = rows.javaRDD().flatMap(row -> (vectors ? row.<scala.collection.Seq<?>>getList(column).stream().map(scala.collection.Seq::size) : Stream.of(row.getList(column).size()))
+                        .map(size -> new long[] {size, row.getLong(AT_NUMBER), size, row.getLong(AT_NUMBER)}).iterator())
                 .reduce((a, b) -> {
-                    boolean least = a.getInt(0) < b.getInt(0) || a.getInt(0) == b.getInt(0) && a.getLong(2) <= b.getLong(2);
-                    boolean most = a.getInt(1) > b.getInt(1) || a.getInt(1) == b.getInt(1) && a.getLong(3) <= b.getLong(3);
-                    return RowFactory.create(Math.min(a.getInt(0), b.getInt(0)), Math.max(a.getInt(1), b.getInt(1)), least ? a.getLong(2) : b.getLong(2), most ? a.getLong(3) : b.getLong(3));
+                    long[] least = a[0] < b[0] || a[0] == b[0] && a[1] <= b[1] ? a : b, most = a[2] > b[2] || a[2] == b[2] && a[3] <= b[3] ? a : b;
+                    return new long[] {least[0], least[1], most[2], most[3]};
                 });
-        if (ends.getInt(0) != ends.getInt(1)) throw new BadInput("sequence " + ends.getLong(2) + " has " + what + " of " + ends.getInt(0) + " numbers, sequence " + ends.getLong(3)
-                + " of " + ends.getInt(1) + " (counted from 0), expected as many in all; mend the data");
-        return ends.getInt(0);
+        if (ends[0] != ends[2]) throw new BadInput("sequence " + ends[1] + " has " + what + " of " + ends[0] + " numbers, sequence " + ends[3]
+                + " of " + ends[2] + " (counted from 0), expected as many in all; mend the data");
+        return (int) ends[0];
     }
 
     /** As it is set, or recognised. */
@@ -317,15 +317,23 @@ public final class Examples implements Data {
     public JavaRDD<Part> parts(int count) {
         TagScheme scheme = this.scheme;
         boolean labelled = rows.columns().length > AT_TARGET;
-        return rows.javaRDD().mapToPair(row -> new Tuple2<>((int) (row.getLong(AT_NUMBER) % count), row)).partitionBy(new Shards.ByShard(count)).values()
-                .mapPartitionsWithIndex((s, part) -> {
-                    List<Row> sorted = new ArrayList<>();
+        return rows.javaRDD().mapToPair(row -> new Tuple2<>((int) (row.getLong(AT_NUMBER) % count),
+                        new Tuple3<>(row.getLong(AT_NUMBER), plain(row.get(AT_SEQUENCE)), labelled ? plain(row.get(AT_TARGET)) : "")))
+                .partitionBy(new Shards.ByShard(count)).values().mapPartitionsWithIndex((s, part) -> {
+                    List<Tuple3<Long, Object, Object>> sorted = new ArrayList<>();
                     part.forEachRemaining(sorted::add);
-                    sorted.sort(Comparator.comparingLong(row -> row.getLong(AT_NUMBER)));
-                    List<List<?>> sequences = sorted.stream().<List<?>>map(row -> row.getList(AT_SEQUENCE)).toList();
-                    List<?> targets = labelled ? sorted.stream().map(row -> row.get(AT_TARGET) instanceof scala.collection.Seq<?> ? row.getList(AT_TARGET) : row.get(AT_TARGET)).toList() : null;
-                    return List.of(new Part(s, sequences, targets, scheme)).iterator();
+                    sorted.sort(Comparator.comparing(Tuple3::_1));
+                    List<List<?>> sequences = sorted.stream().<List<?>>map(row -> (List<?>) row._2()).toList();
+                    return List.of(new Part(s, sequences, labelled ? sorted.stream().map(Tuple3::_3).toList() : null, scheme)).iterator();
                 }, true);
+    }
+
+    /** Lists as Java has them: a row would take its schema along, and be of classes that Kryo does not know. */
+    private static Object plain(Object cell) {
+        if (!(cell instanceof scala.collection.Seq<?> list)) return cell;
+        List<Object> plain = new ArrayList<>(list.size());
+        scala.jdk.javaapi.CollectionConverters.asJava(list).forEach(item -> plain.add(plain(item)));
+        return plain;
     }
 
     /** Records that were left out. */
