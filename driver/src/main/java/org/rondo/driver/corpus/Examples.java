@@ -13,6 +13,7 @@ import static org.apache.spark.sql.types.DataTypes.StringType;
 import static org.apache.spark.sql.types.DataTypes.createArrayType;
 
 import java.io.IOException;
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
@@ -276,14 +277,29 @@ public final class Examples implements Data {
         boolean dropout = settings.get(Setting.DROPOUT) > 0;
         JavaRDD<Shard> made = parts(shards).map(part -> (Shard) part.encode(lexicon, network, unknown, budget)).setName("shards").persist(StorageLevel.MEMORY_AND_DISK());
         JavaSparkContext.fromSparkContext(made.context()).setJobGroup("reading", "encode the sequences of " + name, true);
-        List<long[]> sums = made.map(shard -> {
-            Sequences sequences = (Sequences) shard;
-            Window.Size largest = sequences.sizes().stream().max(Comparator.comparingLong(size -> Layout.forTraining(network, size, dropout, 0).bytes())).orElse(new Window.Size(1, 1, network.spelling() == null ? 0 : 1, network.spelling() == null ? 0 : 1));
-            return new long[] {sequences.windows(), shard.targets(), largest.batch(), largest.seqLen(), largest.words(), largest.characters()};
-        }).collect();
-        Window.Size largest = sums.stream().map(n -> new Window.Size((int) n[2], (int) n[3], (int) n[4], (int) n[5]))
-                .max(Comparator.comparingLong(size -> Layout.forTraining(network, size, dropout, 0).bytes())).orElseThrow();
+        List<long[]> sums = made.map(shard -> new long[] {((Sequences) shard).windows(), shard.targets()}).collect();
+        Window.Size largest = largest(made.map(shard -> (Sequences) shard), network, size -> Layout.forTraining(network, size, dropout, 0));
         return new Shards(made, shards, largest, false, sums.stream().mapToLong(n -> n[0]).max().orElseThrow(), sums.stream().mapToLong(n -> n[1]).sum());
+    }
+
+    @Override public Window.Size largest(Network network, Lexicon lexicon, Settings settings) {
+        check(lexicon);
+        int budget = settings.get(Setting.BATCH_TOKENS);
+        JavaSparkContext.fromSparkContext(rows.sparkSession().sparkContext()).setJobGroup("reading", "look for the largest batch of " + name, true);
+        return largest(parts(settings.get(Setting.SHARDS)).map(part -> part.encode(lexicon, network, 0, budget)), network, size -> Layout.forScoring(network, size));
+    }
+
+    /** The size of the window with the largest layout. (It travels as numbers: Kryo 4 cannot write records.) */
+    private static Window.Size largest(JavaRDD<Sequences> parts, Network network, LayoutOf layout) {
+        int word = network.spelling() == null ? 0 : 1;
+        Comparator<Window.Size> bytes = Comparator.comparingLong(size -> layout.of(size).bytes());
+        return parts.map(part -> part.sizes().stream().max(Comparator.comparingLong(size -> layout.of(size).bytes())).orElse(new Window.Size(1, 1, word, word)))
+                .map(size -> new int[] {size.batch(), size.seqLen(), size.words(), size.characters()}).collect().stream()
+                .map(n -> new Window.Size(n[0], n[1], n[2], n[3])).max(bytes).orElseThrow();
+    }
+
+    private interface LayoutOf extends Serializable {
+        Layout of(Window.Size size);
     }
 
     /** @throws BadInput if these are not what the lexicon is of */
