@@ -30,7 +30,7 @@ final class ShowPlan {
         try (JavaSparkContext sc = Rondo.spark("plan", settings, conf); Corpus corpus = Corpus.read(sc, settings, console.err()::println);
                 Shards shards = corpus.training().shards(Plan.network(settings, corpus.lexicon()), corpus.lexicon(), settings)) {
             long held = corpus.validation() == null ? 0 : corpus.validation().count();
-            Plan plan = Plan.of(settings, Plan.network(settings, corpus.lexicon()), shards);
+            Plan plan = Plan.of(settings, corpus, shards);
             // In cluster mode this is the application master, whose memory and cores say nothing of a machine to train on.
             Optional<WindowTime> window = conf.get("spark.submit.deployMode", "client").equals("cluster") ? Optional.empty()
                     : WindowTime.measure(plan, settings.get(Setting.KERNEL));
