@@ -15,6 +15,7 @@ import org.rondo.driver.rounds.OuterOptimizer;
 import org.rondo.driver.rounds.Plan;
 import org.rondo.driver.rounds.RoundTime;
 import org.rondo.driver.rounds.WindowTime;
+import org.rondo.kernels.Cell;
 import org.rondo.kernels.Network;
 
 /** What training will do and need: its {@link Plan}, for people. The text is read and counted, and a window is timed; nothing is trained. */
@@ -30,7 +31,7 @@ final class ShowPlan {
         try (JavaSparkContext sc = Rondo.spark("plan", settings, conf); Corpus corpus = Corpus.read(sc, settings, console.err()::println);
                 Shards shards = corpus.training().shards(Plan.network(settings, corpus.lexicon()), corpus.lexicon(), settings)) {
             long held = corpus.validation() == null ? 0 : corpus.validation().count();
-            Plan plan = Plan.of(settings, Plan.network(settings, corpus.lexicon()), shards);
+            Plan plan = Plan.of(settings, corpus, shards);
             // In cluster mode this is the application master, whose memory and cores say nothing of a machine to train on.
             Optional<WindowTime> window = conf.get("spark.submit.deployMode", "client").equals("cluster") ? Optional.empty()
                     : WindowTime.measure(plan, settings.get(Setting.KERNEL));
@@ -66,11 +67,15 @@ final class ShowPlan {
                 mebibytes(plan.driverHeap()), mebibytes(plan.driverOverhead()), mebibytes(plan.memoryOverhead(tasks)));
     }
 
+    private static String cell(Cell cell) {
+        return cell.peephole() ? "peephole LSTM" : cell.hasMemory() ? "LSTM" : cell.name().equals("relu") ? "ReLU RNN" : "RNN";
+    }
+
     private static String network(Network network) {
         Network.Spelling spelling = network.spelling();
         return Units.vocabulary(network) + (network.vocab() == 0 ? "" : ", embedding " + network.embedding())
                 + (spelling == null ? "" : ", words' " + spelling.characters() + " characters read by a layer of 2 x " + spelling.hidden())
-                + ", " + network.layers() + " LSTM layers of " + (network.bidirectional() ? "2 x " : "") + network.hidden()
+                + ", " + network.layers() + " " + cell(network.cell()) + (network.layers() == 1 ? " layer of " : " layers of ") + (network.bidirectional() ? "2 x " : "") + network.hidden()
                 + (network.head().crf() ? ", a CRF of " + network.head().outputs() + " labels" : "");
     }
 

@@ -43,11 +43,22 @@ final class Train {
         if (!decay.equals("epoch")) useless.put(Setting.DECAY_EVERY, "without --decay epoch");
         if (!decay.equals("epoch") && !decay.equals("plateau"))
             for (Setting<?> setting : List.of(Setting.DECAY_FACTOR, Setting.DECAY_AFTER)) useless.put(setting, "without --decay epoch or plateau");
-        boolean text = Task.of(settings) == Task.LANGUAGE_MODEL;
+        Task task = Task.of(settings);
+        boolean text = task == Task.LANGUAGE_MODEL;
         Stream.concat(Job.EXAMPLES.settings().stream(), Job.LABELS.settings().stream()).filter(setting -> text && !setting.equals(Setting.DIRECTIONS))
                 .forEach(setting -> useless.put(setting, "without another --task: a language model reads a text"));
-        if (!text) for (Setting<?> setting : List.of(Setting.UNIT, Setting.BATCH, Setting.SEQ_LEN)) useless.put(setting, "with --task " + settings.get(Setting.TASK) + ", which reads whole sequences, in batches of batchTokens");
+        if (!text) ofOtherTasks(settings, task, useless);
         warn(settings, useless, console);
+    }
+
+    /** What is of another task than this one, which reads sequences. */
+    private static void ofOtherTasks(Settings settings, Task task, Map<Setting<?>, String> useless) {
+        int characters = settings.get(Setting.CHARACTER_HIDDEN);
+        if (characters == 0 || characters == Setting.UNSET && task != Task.TAGGING) useless.put(Setting.CHARACTER_EMBEDDING, "without --characterHidden above 0");
+        if (task == Task.TAGGING) useless.put(Setting.LABEL_COLUMN, "with --task tagging, which reads labelsColumn");
+        else for (Setting<?> setting : List.of(Setting.LABELS_COLUMN, Setting.TAG_SCHEME, Setting.LEARNT_SCHEME, Setting.HEAD)) useless.put(setting, "without --task tagging");
+        if (task != Task.REGRESSION) useless.put(Setting.VALUES_COLUMN, "without --task regression");
+        for (Setting<?> setting : List.of(Setting.UNIT, Setting.BATCH, Setting.SEQ_LEN)) useless.put(setting, "with --task " + settings.get(Setting.TASK) + ", which reads whole sequences, in batches of batchTokens");
     }
 
     /** @param useless and why: "without --decay epoch" */

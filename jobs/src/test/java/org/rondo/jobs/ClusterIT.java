@@ -224,7 +224,7 @@ class ClusterIT {
 
         @Override public void round(Round round) { }
 
-        @Override public void epoch(int epoch, double training, double validation, Model model) { }
+        @Override public void epoch(Epoch epoch, Model model) { }
 
         @Override public void note(String message) { }
     }

@@ -64,7 +64,7 @@ class CommandTest {
             help trian                | unknown job trian; the nearest is train
             help bench nosuch         | unknown bench nosuch, expected one of kernels
             bench kernels --hidden 3  | unknown option --hidden of kernels; see rondo bench kernels --help
-            train --bidirectional     | unknown option --bidirectional of train; see rondo train --help
+            train --bidirectional     | the nearest is --directions (rondo train --help shows all)
             bench kernels --iso avx2  | the nearest is --isa (rondo bench kernels --help
             bench kernels --seconds 1 --seconds 2 | --seconds""")
     void whatCannotBeReadIsNamed(String line, String expected) {
@@ -134,7 +134,6 @@ class CommandTest {
         for (Setting<?> setting : train.settings()) assertEquals("true", parse("plan", "--" + setting.key() + "=true").options().get(setting.key()));
     }
 
-    /** But for those of labelled sequences, which are read in the driver and in no job yet: their documentation says so. */
     @Test void everySettingBelongsToAJob() {
         var used = jobs().flatMap(job -> job.settings().stream()).collect(Collectors.toSet());
         assertEquals(List.of(), Setting.ALL.stream().filter(setting -> !used.contains(setting)).toList());

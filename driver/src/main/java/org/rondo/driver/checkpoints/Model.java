@@ -94,9 +94,12 @@ public final class Model {
     public void save(Path directory, Configuration conf) {
         try {
             Folder folder = new Folder(directory, conf), replacement = new Folder(folder, REPLACEMENT);
+            boolean replaces = folder.has(MODEL);
             boolean onlyReplacement = isWhole(replacement) && !isWhole(folder);     // a save before this one was killed
-            if (folder.has(MODEL) && !onlyReplacement) write(replacement);
+            if (replaces && !onlyReplacement) write(replacement);
             write(folder);
+            if (replaces && lexicon.words() == null) folder.fs.delete(new Path(folder.path, VOCABULARY), false);            // of the model before
+            if (replaces && lexicon.characters() == null) folder.fs.delete(new Path(folder.path, CHARACTERS), false);
             for (String name : List.of(MODEL, VOCABULARY, CHARACTERS, TENSORS)) replacement.fs.delete(new Path(replacement.path, name), false);
             if (replacement.isEmpty()) replacement.fs.delete(replacement.path, false);
         } catch (IOException e) {

@@ -13,6 +13,7 @@ import static org.apache.spark.sql.types.DataTypes.StringType;
 import static org.apache.spark.sql.types.DataTypes.createArrayType;
 
 import java.io.IOException;
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
@@ -47,6 +48,7 @@ import org.rondo.kernels.Sequences;
 import org.rondo.kernels.Shard;
 import org.rondo.kernels.Window;
 import scala.Tuple2;
+import scala.Tuple3;
 
 /** Labelled sequences, from files of any {@link Setting#FORMAT} or from a table; read, checked and numbered, to learn from or to
  *  measure with. To score there is {@link #score}, which reads nothing before Spark writes.
@@ -112,7 +114,7 @@ public final class Examples implements Data {
 
     private final String name;
     private final Dataset<Row> rows;
-    /** What is kept: these rows, or those that they are a slice of. */
+    /** What is in memory or on disk: all rows, of which these may be a slice. */
     private final Dataset<Row> kept;
     private final long count, broken;
     private final int width, values;
@@ -207,16 +209,15 @@ public final class Examples implements Data {
     /** How long the lists in a column all are, or the vectors that they are of.
      *  @throws BadInput if they differ */
     private static int same(Dataset<Row> rows, String what, int column, boolean vectors) {
-        Row ends = rows.javaRDD().flatMap(row -> (vectors ? row.<scala.collection.Seq<?>>getList(column).stream().map(scala.collection.Seq::size) : Stream.of(row.getList(column).size()))
-                        .map(size -> RowFactory.create(size, size, row.getLong(AT_NUMBER), row.getLong(AT_NUMBER))).iterator())
+        long[] ends = rows.javaRDD().flatMap(row -> (vectors ? row.<scala.collection.Seq<?>>getList(column).stream().map(scala.collection.Seq::size) : Stream.of(row.getList(column).size()))
+                        .map(size -> new long[] {size, row.getLong(AT_NUMBER), size, row.getLong(AT_NUMBER)}).iterator())
                 .reduce((a, b) -> {
-                    boolean least = a.getInt(0) < b.getInt(0) || a.getInt(0) == b.getInt(0) && a.getLong(2) <= b.getLong(2);
-                    boolean most = a.getInt(1) > b.getInt(1) || a.getInt(1) == b.getInt(1) && a.getLong(3) <= b.getLong(3);
-                    return RowFactory.create(Math.min(a.getInt(0), b.getInt(0)), Math.max(a.getInt(1), b.getInt(1)), least ? a.getLong(2) : b.getLong(2), most ? a.getLong(3) : b.getLong(3));
+                    long[] least = a[0] < b[0] || a[0] == b[0] && a[1] <= b[1] ? a : b, most = a[2] > b[2] || a[2] == b[2] && a[3] <= b[3] ? a : b;
+                    return new long[] {least[0], least[1], most[2], most[3]};
                 });
-        if (ends.getInt(0) != ends.getInt(1)) throw new BadInput("sequence " + ends.getLong(2) + " has " + what + " of " + ends.getInt(0) + " numbers, sequence " + ends.getLong(3)
-                + " of " + ends.getInt(1) + " (counted from 0), expected as many in all; mend the data");
-        return ends.getInt(0);
+        if (ends[0] != ends[2]) throw new BadInput("sequence " + ends[1] + " has " + what + " of " + ends[0] + " numbers, sequence " + ends[3]
+                + " of " + ends[2] + " (counted from 0), expected as many in all; mend the data");
+        return (int) ends[0];
     }
 
     /** As it is set, or recognised. */
@@ -269,7 +270,7 @@ public final class Examples implements Data {
         return scheme;
     }
 
-    /** Sequences {@code first} to {@code end}, without {@code end}. Nothing is copied; it shares what the whole releases when it is closed. */
+    /** Sequences {@code first} to {@code end}, without {@code end}. Nothing is copied; to close it is to close the whole. */
     public Examples slice(long first, long end) {
         return new Examples(name, rows.filter(col(NUMBER).geq(first).and(col(NUMBER).lt(end))), kept, end - first, broken, width, values, scheme);
     }
@@ -288,14 +289,29 @@ public final class Examples implements Data {
         boolean dropout = settings.get(Setting.DROPOUT) > 0;
         JavaRDD<Shard> made = parts(shards).map(part -> (Shard) part.encode(lexicon, network, unknown, budget)).setName("shards").persist(StorageLevel.MEMORY_AND_DISK());
         JavaSparkContext.fromSparkContext(made.context()).setJobGroup("reading", "encode the sequences of " + name, true);
-        List<long[]> sums = made.map(shard -> {
-            Sequences sequences = (Sequences) shard;
-            Window.Size largest = sequences.sizes().stream().max(Comparator.comparingLong(size -> Layout.forTraining(network, size, dropout, 0).bytes())).orElse(new Window.Size(1, 1, network.spelling() == null ? 0 : 1, network.spelling() == null ? 0 : 1));
-            return new long[] {sequences.windows(), shard.targets(), largest.batch(), largest.seqLen(), largest.words(), largest.characters()};
-        }).collect();
-        Window.Size largest = sums.stream().map(n -> new Window.Size((int) n[2], (int) n[3], (int) n[4], (int) n[5]))
-                .max(Comparator.comparingLong(size -> Layout.forTraining(network, size, dropout, 0).bytes())).orElseThrow();
+        List<long[]> sums = made.map(shard -> new long[] {((Sequences) shard).windows(), shard.targets()}).collect();
+        Window.Size largest = largest(made.map(shard -> (Sequences) shard), network, size -> Layout.forTraining(network, size, dropout, 0));
         return new Shards(made, shards, largest, false, sums.stream().mapToLong(n -> n[0]).max().orElseThrow(), sums.stream().mapToLong(n -> n[1]).sum());
+    }
+
+    @Override public Window.Size largest(Network network, Lexicon lexicon, Settings settings) {
+        check(lexicon);
+        int budget = settings.get(Setting.BATCH_TOKENS);
+        JavaSparkContext.fromSparkContext(rows.sparkSession().sparkContext()).setJobGroup("reading", "look for the largest batch of " + name, true);
+        return largest(parts(settings.get(Setting.SHARDS)).map(part -> part.encode(lexicon, network, 0, budget)), network, size -> Layout.forScoring(network, size));
+    }
+
+    /** The size of the window with the largest layout. (It travels as numbers: Kryo 4 cannot write records.) */
+    private static Window.Size largest(JavaRDD<Sequences> parts, Network network, LayoutOf layout) {
+        int word = network.spelling() == null ? 0 : 1;
+        Comparator<Window.Size> bytes = Comparator.comparingLong(size -> layout.of(size).bytes());
+        return parts.map(part -> part.sizes().stream().max(Comparator.comparingLong(size -> layout.of(size).bytes())).orElse(new Window.Size(1, 1, word, word)))
+                .map(size -> new int[] {size.batch(), size.seqLen(), size.words(), size.characters()}).collect().stream()
+                .map(n -> new Window.Size(n[0], n[1], n[2], n[3])).max(bytes).orElseThrow();
+    }
+
+    private interface LayoutOf extends Serializable {
+        Layout of(Window.Size size);
     }
 
     /** @throws BadInput if these are not what the lexicon is of */
@@ -329,15 +345,23 @@ public final class Examples implements Data {
     public JavaRDD<Part> parts(int count) {
         TagScheme scheme = this.scheme;
         boolean labelled = rows.columns().length > AT_TARGET;
-        return rows.javaRDD().mapToPair(row -> new Tuple2<>((int) (row.getLong(AT_NUMBER) % count), row)).partitionBy(new Shards.ByShard(count)).values()
-                .mapPartitionsWithIndex((s, part) -> {
-                    List<Row> sorted = new ArrayList<>();
+        return rows.javaRDD().mapToPair(row -> new Tuple2<>((int) (row.getLong(AT_NUMBER) % count),
+                        new Tuple3<>(row.getLong(AT_NUMBER), plain(row.get(AT_SEQUENCE)), labelled ? plain(row.get(AT_TARGET)) : "")))
+                .partitionBy(new Shards.ByShard(count)).values().mapPartitionsWithIndex((s, part) -> {
+                    List<Tuple3<Long, Object, Object>> sorted = new ArrayList<>();
                     part.forEachRemaining(sorted::add);
-                    sorted.sort(Comparator.comparingLong(row -> row.getLong(AT_NUMBER)));
-                    List<List<?>> sequences = sorted.stream().<List<?>>map(row -> row.getList(AT_SEQUENCE)).toList();
-                    List<?> targets = labelled ? sorted.stream().map(row -> row.get(AT_TARGET) instanceof scala.collection.Seq<?> ? row.getList(AT_TARGET) : row.get(AT_TARGET)).toList() : null;
-                    return List.of(new Part(s, sequences, targets, scheme)).iterator();
+                    sorted.sort(Comparator.comparing(Tuple3::_1));
+                    List<List<?>> sequences = sorted.stream().<List<?>>map(row -> (List<?>) row._2()).toList();
+                    return List.of(new Part(s, sequences, labelled ? sorted.stream().map(Tuple3::_3).toList() : null, scheme)).iterator();
                 }, true);
+    }
+
+    /** Lists as Java has them: a row would take its schema along, and be of classes that Kryo does not know. */
+    private static Object plain(Object cell) {
+        if (!(cell instanceof scala.collection.Seq<?> list)) return cell;
+        List<Object> plain = new ArrayList<>(list.size());
+        scala.jdk.javaapi.CollectionConverters.asJava(list).forEach(item -> plain.add(plain(item)));
+        return plain;
     }
 
     /** Records that were left out. */

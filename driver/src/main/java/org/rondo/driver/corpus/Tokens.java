@@ -21,6 +21,7 @@ import org.rondo.driver.Settings;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Shard;
 import org.rondo.kernels.Streams;
+import org.rondo.kernels.Window;
 import scala.Tuple2;
 
 /** A text as token ids, on Spark: pieces of about a million tokens, kept in memory or on disk. What is known on the driver is
@@ -120,6 +121,10 @@ public final class Tokens implements Data {
                 .partitionBy(new Shards.ByShard(shards))
                 .mapPartitionsWithIndex((s, fragments) -> List.of(assemble(s, fragments, cut, batch, tokens)).iterator(), true)
                 .setName("shards").persist(StorageLevel.MEMORY_AND_DISK());
+    }
+
+    @Override public Window.Size largest(Network network, Lexicon lexicon, Settings settings) {
+        return new Window.Size(settings.get(Setting.BATCH), settings.get(Setting.SEQ_LEN));
     }
 
     /** Releases the pieces, which slices share; shards that are in memory or on disk stay. What is used afterwards is read again. */

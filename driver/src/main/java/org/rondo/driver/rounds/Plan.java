@@ -5,6 +5,7 @@ import java.util.OptionalLong;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
+import org.rondo.driver.corpus.Corpus;
 import org.rondo.driver.corpus.Lexicon;
 import org.rondo.driver.corpus.Shards;
 import org.rondo.driver.corpus.Task;
@@ -20,6 +21,7 @@ import org.rondo.kernels.Window;
 /** What training will do, before it does it: a function of data and settings, never of the cluster.
  *
  *  @param window          the one that needs most memory; of streams, every one
+ *  @param validation      the one of what is held out that needs most memory
  *  @param streams         whether windows go on where the one before ended, and from its state
  *  @param targets         that count, in an epoch
  *  @param windowsPerEpoch windows that every replica reads in an epoch
@@ -29,7 +31,7 @@ import org.rondo.kernels.Window;
  *                         {@link Setting#UNTIL_DECAY}
  *  @param outer           takes the step on the mean of the parameters
  *  @param emaDecay        of the average over rounds; 0: none */
-public record Plan(Network network, int shards, Window.Size window, boolean streams, long targets, int windowsPerEpoch, int windowsPerRound,
+public record Plan(Network network, int shards, Window.Size window, Window.Size validation, boolean streams, long targets, int windowsPerEpoch, int windowsPerRound,
                    int epochs, int gradientsUntil, Dropout dropout, Optimizer optimizer, OuterOptimizer outer, double emaDecay) implements Serializable {
     /** Of {@link #gradientsUntil}: also where there come to be more epochs. */
     static final int ALL = Integer.MAX_VALUE;
@@ -40,8 +42,19 @@ public record Plan(Network network, int shards, Window.Size window, boolean stre
     /** What a Spark driver takes for itself; it does not start with less than 450 MiB. */
     private static final long SPARK_HEAP = 512L << 20;
 
-    /** @throws BadInput if there are more windows than can be counted, or a network that cannot be laid out */
+    /** @throws BadInput if there are more windows than can be counted, or a network that cannot be laid out; if what is held out is of another
+     *                   kind than what is learnt */
+    public static Plan of(Settings settings, Corpus corpus, Shards shards) {
+        Network network = network(settings, corpus.lexicon());
+        return of(settings, network, shards, corpus.validation() == null ? shards.size() : corpus.validation().largest(network, corpus.lexicon(), settings));
+    }
+
+    /** Of what is held out no window needs more memory than one of these. */
     public static Plan of(Settings settings, Network network, Shards shards) {
+        return of(settings, network, shards, shards.size());
+    }
+
+    private static Plan of(Settings settings, Network network, Shards shards, Window.Size validation) {
         boolean gradients = settings.get(Setting.AVERAGING).equals("gradients");
         int epochs = settings.get(Setting.EPOCHS);
         if (shards.windows() * epochs > Integer.MAX_VALUE)
@@ -51,7 +64,7 @@ public record Plan(Network network, int shards, Window.Size window, boolean stre
             throw new BadInput("frozenVectors is given, but adamw's weightDecay " + settings.get(Setting.WEIGHT_DECAY) + " would move them; set --weightDecay 0 or --optimizer adam, or train the vectors too");
         if (settings.get(Setting.FROZEN_VECTORS) && network.tied())
             throw new BadInput("frozenVectors is given, but with tied they are the softmax's weights, which must be learnt; leave one of the two out");
-        Plan plan = new Plan(network, shards.count(), shards.size(), shards.streams(), shards.targets(), (int) shards.windows(),
+        Plan plan = new Plan(network, shards.count(), shards.size(), validation, shards.streams(), shards.targets(), (int) shards.windows(),
                 gradients ? 1 : settings.get(Setting.WINDOWS_PER_ROUND), epochs, gradientsUntil(settings),
                 new Dropout(settings.get(Setting.DROPOUT), settings.get(Setting.INPUT_DROPOUT), settings.get(Setting.DROPOUT_MASK).equals("window")),
                 new Optimizer(settings.get(Setting.OPTIMIZER), settings.get(Setting.MOMENTUM), settings.get(Setting.NESTEROV),
@@ -68,12 +81,12 @@ public record Plan(Network network, int shards, Window.Size window, boolean stre
 
     /** The same with rounds of so many windows. */
     public Plan withWindowsPerRound(int windows) {
-        return new Plan(network, shards, window, streams, targets, windowsPerEpoch, windows, epochs, gradientsUntil, dropout, optimizer, outer, emaDecay);
+        return new Plan(network, shards, window, validation, streams, targets, windowsPerEpoch, windows, epochs, gradientsUntil, dropout, optimizer, outer, emaDecay);
     }
 
     /** The same without a first phase. */
     Plan withoutFirstPhase() {
-        return new Plan(network, shards, window, streams, targets, windowsPerEpoch, windowsPerRound, epochs, 0, dropout, optimizer, outer, emaDecay);
+        return new Plan(network, shards, window, validation, streams, targets, windowsPerEpoch, windowsPerRound, epochs, 0, dropout, optimizer, outer, emaDecay);
     }
 
     /** Whether it is known how many windows a round has. */
@@ -163,7 +176,7 @@ public record Plan(Network network, int shards, Window.Size window, boolean stre
 
     /** Bytes outside the heap that a task's kernels take: one that trains, kept open, and one that validates. */
     public long bytesPerTask() {
-        return layout().bytes() + Layout.forScoring(network, window).bytes();
+        return layout().bytes() + Layout.forScoring(network, validation).bytes();
     }
 
     /** Bytes outside the driver's heap. */

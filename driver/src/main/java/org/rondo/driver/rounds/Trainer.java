@@ -32,7 +32,7 @@ public final class Trainer {
         if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));       // before the text is read, and not once a task
         try (Output output = Output.open(sc, settings, progress); Corpus corpus = Corpus.read(sc, settings, progress::note);
                 Shards shards = corpus.training().shards(Plan.network(settings, corpus.lexicon()), corpus.lexicon(), settings)) {
-            Plan planned = Plan.of(settings, Plan.network(settings, corpus.lexicon()), shards);
+            Plan planned = Plan.of(settings, corpus, shards);
             ExecutorMemory.of(sc, planned).check(progress::note);
             Selection selection = Selection.of(settings, corpus);
             Provenance provenance = new Provenance(sc, settings, planned, corpus, selection.metric());

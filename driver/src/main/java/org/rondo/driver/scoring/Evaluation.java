@@ -89,7 +89,7 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
         if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));
         Task task = model.lexicon().task();
         try (Data data = task == Task.LANGUAGE_MODEL ? Tokens.encode(Text.open(sc, input), model.lexicon().words())
-                : Examples.read(sc, input, task.target(settings), settings, notes)) {
+                : Examples.read(sc, input, model.lexicon().values() > 1 ? Examples.Target.VALUES : task.target(settings), settings, notes)) {
             return of(sc, model, data, settings);
         }
     }

@@ -30,6 +30,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.corpus.Lexicon;
+import org.rondo.driver.corpus.TagScheme;
+import org.rondo.driver.corpus.Task;
 import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.kernels.Activation;
 import org.rondo.kernels.Cell;
@@ -98,7 +100,7 @@ class ModelTest {
     @Test void theJsonSaysWhatSha256sumSays() throws Exception {
         JsonNode json = JSON.readTree(dir.resolve("model.json").toFile());
         assertEquals("{\"task\":\"language-model\",\"unit\":\"character\",\"vocab\":3,\"embedding\":2,\"cell\":\"lstm\",\"candidateActivation\":\"tanh\","
-                + "\"hidden\":1,\"layers\":2,\"tied\":false}", json.get("architecture").toString());
+                + "\"hidden\":1,\"layers\":2,\"bidirectional\":false,\"tied\":false,\"loss\":\"softmax\",\"outputs\":3}", json.get("architecture").toString());
         for (String name : List.of("model.safetensors", "vocabulary.txt")) {
             byte[] bytes = Files.readAllBytes(dir.resolve(name));
             assertEquals(bytes.length, json.get("files").get(name).get("length").asInt());
@@ -259,8 +261,8 @@ class ModelTest {
                 edited("\"format\" : 1", "\"format\" : 2", false));
         assertEquals("file:" + dir + "/model.json has no format, expected an integer from 1 to 1; Rondo did not write it",
                 edited("\"format\"", "\"former\"", false));
-        assertEdited("language-model", "tagger", "task in file:" + dir + "/model.json is tagger, this version knows language-model; use the version of Rondo that wrote it");
-        assertEdited("\"unit\" : \"character\"", "\"unit\" : \"letter\"", "unit of file:" + dir + "/vocabulary.txt is 'letter', expected character or word");
+        assertEdited("language-model", "tagger", "task in file:" + dir + "/model.json is tagger, this version knows language-model, tagging, classification, regression; use the version of Rondo that wrote it");
+        assertEdited("\"unit\" : \"character\"", "\"unit\" : \"letter\"", "unit of file:" + dir + "/vocabulary.txt is 'letter', expected character, word or token");
         assertEdited("\"vocab\" : 3", "\"vocab\" : 4", "file:" + dir + "/vocabulary.txt has 3 tokens, model.json says 4; copy the model again");
         assertEdited("\"hidden\" : 1", "\"hidden\" : 0", "hidden in file:" + dir + "/model.json is 0, expected a positive integer; the file is damaged, copy the model again");
         assertEdited("\"hidden\" : 1,", "", "hidden in file:" + dir + "/model.json is missing, expected a positive integer; the file is damaged, copy the model again");
@@ -270,6 +272,81 @@ class ModelTest {
         assertEdited("\"vocabulary.txt\"", "\"vocabulary\"", "file:" + dir + "/model.json says no length and sha256 of vocabulary.txt; it is damaged, copy or write it again");
         String missing = edited("\"layers\" : 2", "\"layers\" : 3", true);
         assertTrue(missing.startsWith("file:" + dir + "/model.safetensors lacks [") && missing.contains("bias_l2"), missing);
+    }
+
+    /** As it was written before there were other tasks. */
+    @Test void anOlderLanguageModelIsStillRead() throws IOException {
+        ObjectNode json = (ObjectNode) JSON.readTree(dir.resolve("model.json").toFile());
+        ((ObjectNode) json.get("architecture")).remove(List.of("bidirectional", "loss", "outputs"));
+        assertEquals("{\"task\":\"language-model\",\"unit\":\"character\",\"vocab\":3,\"embedding\":2,\"cell\":\"lstm\",\"candidateActivation\":\"tanh\","
+                + "\"hidden\":1,\"layers\":2,\"tied\":false}", json.get("architecture").toString());
+        SealedJson.write(new Folder(hadoop(dir), CONF), "model.json", json.without(List.of("format", "sha256")));
+        Model loaded = load();
+        assertEquals(model(1).network(), loaded.network());
+        assertArrayEquals(model(1).parameters(), loaded.parameters());
+        assertEquals(model(1).lexicon().checksum(), loaded.lexicon().checksum());
+        assertTrue(loaded.lexicon().exact());
+    }
+
+    private static Model labelled(Task task, Vocabulary words, Vocabulary characters, int features, List<String> labels, TagScheme scheme, int values, Loss loss) {
+        Lexicon lexicon = new Lexicon(task, words, characters, features > 1, features, labels, scheme, values);
+        Network network = new Network(words == null ? 0 : words.size(), words == null ? features : 2, characters == null ? null : new Network.Spelling(characters.size(), 2, 1),
+                Cell.LSTM, 2, 1, task != Task.REGRESSION, new Head(task == Task.TAGGING, loss, lexicon.outputs()), false);
+        return new Model(network, Parameters.initial(network, 3), lexicon, JSON.createObjectNode().put("a", 1));
+    }
+
+    private static List<Model> labelled() throws IOException {
+        Vocabulary tokens = Vocabulary.read(new ByteArrayInputStream("<unk>\nNew York\nx\n".getBytes(StandardCharsets.UTF_8)), "token", "test");
+        List<String> entities = List.of("B-A", "E-A", "O", "S-\u00e4 \"x\"");
+        return List.of(labelled(Task.TAGGING, tokens, vocabulary(), 0, entities, TagScheme.IOBES, 0, Loss.CRF), labelled(Task.TAGGING, tokens, null, 0, List.of("N", "V"), TagScheme.NONE, 0, Loss.SOFTMAX),
+                labelled(Task.TAGGING, null, null, 3, entities, TagScheme.IOBES, 0, Loss.CRF), labelled(Task.CLASSIFICATION, tokens, null, 0, List.of("x", "y", "z"), null, 0, Loss.SOFTMAX),
+                labelled(Task.CLASSIFICATION, null, null, 1, List.of("x"), null, 0, Loss.SOFTMAX), labelled(Task.REGRESSION, tokens, vocabulary(), 0, List.of(), null, 2, Loss.SQUARED_ERROR),
+                labelled(Task.REGRESSION, null, null, 4, List.of(), null, 1, Loss.SQUARED_ERROR));
+    }
+
+    @Test void everyTaskComesBack() throws IOException {
+        for (Model saved : labelled()) {
+            Path there = temp.resolve("" + temp.toFile().list().length);
+            saved.save(hadoop(there), CONF);
+            Model loaded = Model.load(there.toString(), CONF);
+            assertEquals(saved.network(), loaded.network());
+            assertArrayEquals(saved.parameters(), loaded.parameters());
+            Lexicon was = saved.lexicon(), is = loaded.lexicon();
+            assertEquals(List.of(was.task(), was.exact(), was.features(), was.labels(), was.values(), was.checksum()), List.of(is.task(), is.exact(), is.features(), is.labels(), is.values(), is.checksum()));
+            assertEquals(was.scheme(), is.scheme());
+            Set<String> files = new TreeSet<>(Set.of("model.json", "model.safetensors"));
+            if (was.words() != null) files.add("vocabulary.txt");
+            if (was.characters() != null) files.add("characters.txt");
+            assertEquals(files, new TreeSet<>(List.of(there.toFile().list((folder, name) -> !name.startsWith(".")))));
+            if (was.task() != Task.LANGUAGE_MODEL) assertTrue(assertThrows(BadInput.class, () -> loaded.asLanguageModel("generating")).getMessage()
+                    .startsWith("the model is for " + was.task().key() + ", expected a language model"));
+        }
+    }
+
+    @Test void charactersThatAreDamagedOrMissingAreNamed() throws IOException {
+        labelled().get(0).save(hadoop(dir), CONF);
+        byte[] good = Files.readAllBytes(dir.resolve("characters.txt"));
+        for (int at = 0; at < good.length; at++) assertTrue(flipped("characters.txt", good, at).startsWith("sha256 of file:" + dir + "/characters.txt is "));
+        Files.delete(dir.resolve("characters.txt"));
+        assertEquals("file:" + dir + "/characters.txt is missing; copy the whole directory again", refused());
+    }
+
+    @Test void aLabelledModelsJsonThatSaysSomethingElseIsRefused() throws IOException {
+        labelled().get(0).save(hadoop(dir), CONF);
+        assertEdited("[ \"B-A\"", "[ \"B-B\", \"B-A\"", "file:" + dir + "/model.json has 5 labels for 4 outputs, expected as many; the file is damaged, copy the model again");
+        assertEdited("\"tagging\"", "\"parsing\"", "task in file:" + dir + "/model.json is parsing, this version knows language-model, tagging, classification, regression; use the version of Rondo that wrote it");
+        assertEdited("\"iobes\"", "\"bilou\"", "scheme in file:" + dir + "/model.json is bilou, this version knows iob1, iob2, iobes, io, none; use the version of Rondo that wrote it");
+        assertEdited("\"crf\"", "\"hinge\"", "loss in file:" + dir + "/model.json is hinge, this version knows softmax, squared_error, crf; use the version of Rondo that wrote it");
+        assertEdited("\"outputs\" : 4", "\"outputs\" : 0", "outputs in file:" + dir + "/model.json is 0, expected a positive integer; the file is damaged, copy the model again");
+        assertEdited("\"characters\" : 3", "\"characters\" : 4", "file:" + dir + "/characters.txt has 3 tokens, model.json says 4; copy the model again");
+    }
+
+    /** A smaller model without vocabularies over one that has them leaves none behind. */
+    @Test void aModelThatIsReplacedLeavesNothing() throws IOException {
+        labelled().get(0).save(hadoop(dir), CONF);
+        labelled().get(6).save(hadoop(dir), CONF);
+        assertEquals(List.of("model.json", "model.safetensors"), Stream.of(dir.toFile().list((folder, name) -> !name.startsWith("."))).sorted().toList());
+        assertEquals(4, load().lexicon().features());
     }
 
     @Test void whatDoesNotFitTogetherIsNoModel() {

@@ -49,6 +49,31 @@ class CorpusTest {
         }
     }
 
+    /** Of 5 sequences the last two; what was kept of them goes with the corpus, whether a part is held out or not. */
+    @Test void theLastSequencesAreHeldOut() throws IOException {
+        Path input = write("input.conll", "a N\n\nb V\n\nc N\n\nd N\n\ne V\n"), other = write("other.conll", "b V\n");
+        for (String validation : new String[] {"0.4", "0", other.toString()}) {
+            Settings settings = Settings.of(Map.of("task", "tagging", "input", input.toString(), "validation", validation));
+            try (Corpus corpus = Corpus.read(sc, settings, note -> { })) {
+                assertEquals(validation.equals("0.4") ? 3 : 5, corpus.training().count());
+                if (validation.equals("0")) assertNull(corpus.validation());
+                else assertEquals(validation.equals("0.4") ? 2 : 1, corpus.validation().count());
+                assertEquals(6, corpus.lexicon().words().size(), "counted over the whole input");
+            }
+            assertEquals(0, sc.getPersistentRDDs().size(), "with validation " + validation);
+        }
+    }
+
+    @Test void whatLeavesNoSequenceIsRefusedAtOnce() throws IOException {
+        Path input = write("input.conll", "a N\n\nb V\n");
+        for (String[] wrong : new String[][] {{"0.1", "validation 0.1 of the 2 sequences of " + input + " is 0, expected at least 1; set --validation to a larger fraction, or to 0 for none"},
+                {"0.8", input + " has 2 sequences, of which validation 0.8 leaves 0 to learn from, expected at least 1; give more text, or a smaller --validation"}}) {
+            Settings settings = Settings.of(Map.of("task", "tagging", "input", input.toString(), "validation", wrong[0]));
+            assertEquals(wrong[1], assertThrows(BadInput.class, () -> Corpus.read(sc, settings, note -> { })).getMessage());
+            assertEquals(0, sc.getPersistentRDDs().size());
+        }
+    }
+
     @Test void whatHasNoTokenToPredictIsRefusedAtOnce() throws IOException {
         Path input = dir.resolve("input.txt");
         assertEquals("validation 0.1 of the 10 tokens of file:" + input + " is 1, expected at least 2; set --validation to a larger fraction, or to 0 for none",

@@ -148,7 +148,7 @@ class VocabularyTest {
         "word | \"<unk>$$\" | v, line 2: '', expected one word",
         "word | \"<unk>$a$<unk>$\" | v, line 3: '<unk>' is already on line 1, expected every token once",
         "word | \"<unk>$\u00a7$\" | v is not UTF-8; it is damaged, copy the model again",
-        "letter | \"<unk>$\"| unit of v is 'letter', expected character or word"})
+        "letter | \"<unk>$\"| unit of v is 'letter', expected character, word or token"})
     void aFileThatIsNoVocabularyIsRefusedByLine(String unit, String text, String expected) {
         // $ stands for a line's end, the section sign for a byte that is not UTF-8
         byte[] bytes = text.replace('$', '\n').getBytes(StandardCharsets.ISO_8859_1);

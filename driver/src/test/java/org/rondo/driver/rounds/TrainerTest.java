@@ -454,7 +454,7 @@ class TrainerTest {
         String words = Files.readString(text);
         Files.writeString(text, new StringBuilder(words.strip()).reverse() + "\n");      // as many tokens, the same vocabulary
         String other = refusal("half");
-        assertTrue(other.contains("text="), other);
+        assertTrue(other.contains("{data="), other);
     }
 
     @Test void aCorpusShorterThanAWindowIsRefused() throws IOException {
