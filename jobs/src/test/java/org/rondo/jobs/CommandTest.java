@@ -59,8 +59,8 @@ class CommandTest {
             bench kernles             | unknown bench kernles; the nearest is kernels
             bench --isa avx2          | option --isa stands before the bench, expected after it; see rondo bench --help
             --hidden 3 train          | option --hidden stands before the job, expected after it; see rondo --help
-            nosuch                    | unknown job nosuch, expected one of train, evaluate, generate
-            help nosuch               | unknown job nosuch, expected one of train, evaluate, generate
+            nosuch                    | unknown job nosuch, expected one of train, evaluate, score, generate
+            help nosuch               | unknown job nosuch, expected one of train, evaluate, score, generate
             help trian                | unknown job trian; the nearest is train
             help bench nosuch         | unknown bench nosuch, expected one of kernels
             bench kernels --hidden 3  | unknown option --hidden of kernels; see rondo bench kernels --help
