@@ -43,14 +43,18 @@ final class Table {
 
     /** @param asRead nothing has been done to the table since it was read, so the order of a file's rows is the file's */
     static Source source(Dataset<Row> table, boolean asRead, String name, Examples.Target target, Settings settings, Consumer<String> notes) {
-        List<String> names = List.of(table.columns());
+        return new Source(examples(table, columns(table.schema(), name, target, settings, notes), asRead), name, places(table, asRead), List.of(table.columns()));
+    }
+
+    /** @throws BadInput if one is not there, or has another type */
+    static Columns columns(StructType schema, String name, Examples.Target target, Settings settings, Consumer<String> notes) {
+        List<String> names = List.of(schema.fieldNames());
         Columns columns = Columns.of(names, target, settings, name, notes).requireTarget(names, name);
-        StructType schema = table.schema();
         if (!isSequence(columns.form(), typeOf(columns.sequence(), schema)))
             throw wrongType(columns.sequence(), schema, columns.form().type, Columns.setting(columns.form()), name);
         if (columns.labelled() != null && !target.takes(typeOf(columns.labelled(), schema)))
             throw wrongType(columns.labelled(), schema, target.expected(), Columns.setting(target), name);
-        return new Source(examples(table, columns, asRead), name, places(table, asRead), names);
+        return columns;
     }
 
     private static Dataset<Row> examples(Dataset<Row> table, Columns columns, boolean asRead) {
@@ -92,7 +96,7 @@ final class Table {
         };
     }
 
-    private static Column named(String column) {
+    static Column named(String column) {
         return col("`" + column.replace("`", "``") + "`");
     }
 
