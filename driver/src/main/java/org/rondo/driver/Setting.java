@@ -18,8 +18,8 @@ public record Setting<T>(String key, String fallback, String expected, String do
     /** Every setting, in the order in which people meet them. */
     public static final List<Setting<?>> ALL = Collections.unmodifiableList(TABLE);
 
-    public static final Setting<String> INPUT = text("input", null, "text, or with another task labelled sequences, to read: a file, a folder or a glob on any Hadoop file system, gzip or not; with format=table a table's name");
-    public static final Setting<String> OUTPUT = text("output", null, "directory to write to: the model, or the table, picture and page of gradient-flow");
+    public static final Setting<String> INPUT = text("input", null, "text, or with another task labelled sequences, to read: a file, a folder or a glob on any Hadoop file system, gzip or not; with format=table a table's name; to score, either of them in any format");
+    public static final Setting<String> OUTPUT = text("output", null, "directory to write to: the model, the scored rows, or the table, picture and page of gradient-flow");
     public static final Setting<String> VALIDATION = text("validation", "0.1", "what to validate on after every epoch, read as the input is, or a fraction: this last part of the input is held out; 0 for none");
     public static final Setting<String> MODEL = text("model", null, "directory of a trained model");
     public static final Setting<String> TASK = choice("task", "language-model", "what is learnt; language-model: every token from those before it; tagging: a label for every token; classification: one for a sequence; regression: one number for a sequence, or several", "language-model", "tagging", "classification", "regression");
@@ -102,6 +102,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> ROUND_DEADLINE = integer("roundDeadline", 3600, 0, 1_000_000_000, "seconds after which a round that has not ended is an error, which names the shards and executors that are missing; 0: none");
     public static final Setting<Integer> CHECKPOINT_EVERY = integer("checkpointEvery", 0, 0, Integer.MAX_VALUE, "rounds between checkpoints, besides one after every epoch; 0: only those");
     public static final Setting<Integer> KEEP_CHECKPOINTS = integer("keepCheckpoints", 3, 1, 1000, "checkpoints kept in output/checkpoints while training");
+    public static final Setting<String> OUTPUT_FORMAT = choice("outputFormat", "parquet", "of what score writes: parquet, or json, an object a line", "parquet", "json");
     public static final Setting<Boolean> OVERWRITE = flag("overwrite", "replace what is in the output directory");
 
     public static final Setting<String> PROMPT = text("prompt", "", "text to go on from");

@@ -13,7 +13,7 @@ import org.rondo.kernels.Layout.Block;
  *  ({@link Team}, kernel.h). */
 public final class NativeKernel extends Kernel {
     /** Bytes of this machine, or of the container that it is. */
-    static final long MACHINE = ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
+    public static final long MACHINE = ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
     private static final int ANY = -1;
     private static final Layout.Crf NO_CRF = new Layout.Crf(null, null, null, null, null, null, null, null, null);
 

@@ -145,7 +145,14 @@ public final class Sequences extends Shard {
 
     /** Of every window, in no order: a kernel must be opened for the one that needs most. */
     public List<Window.Size> sizes() {
-        return Stream.of(batches).map(batch -> assemble(batch, null).size()).distinct().toList();
+        return Stream.of(batches).map(this::size).distinct().toList();
+    }
+
+    private Window.Size size(int[] batch) {
+        int B = batch.length, T = sequences[batch[0]].steps;
+        if (spelling == null) return new Window.Size(B, T);
+        Window.Words words = words(batch, T);
+        return new Window.Size(B, T, words.lengths().length, words.characters().length / words.lengths().length);
     }
 
     /** Numbers of the sequences of window {@code w}, in the order of its batch, when scoring. */

@@ -159,6 +159,12 @@ public final class UnrolledNetwork {
         kernel.readProbabilities(layout.head, first, rows, into);
     }
 
+    /** The losses of the last window's targets, for every row of the head as in {@link #probabilities}: nats, or squared errors; 0 where none counts.
+     *  @param into as many floats as the head has rows */
+    public void losses(float[] into) {
+        kernel.read(layout.head.loss(), into, 0);
+    }
+
     /** The best labels of the last window's sequences, as {@link Kernel#viterbi} has it. */
     public void decode(int[] lengths, boolean[] allowed, int[] into) {
         kernel.viterbi(layout.head, lengths, allowed, into);

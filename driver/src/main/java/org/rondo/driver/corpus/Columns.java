@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.stream.Stream;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
@@ -13,17 +12,29 @@ import org.rondo.driver.Settings;
 /** Which columns of a table, or keys of JSON lines, make an example.
  *  @param labelled the target's column; null where none is wanted */
 record Columns(Example.Form form, String sequence, Examples.Target target, String labelled) implements Serializable {
+    private static final List<Example.Form> CHOICE = List.of(Example.Form.TOKENS, Example.Form.TEXT, Example.Form.FEATURES);
 
     /** @param there names to choose from
      *  @param where of what, for messages
      *  @throws BadInput if there is no column of a sequence, or more than one is set */
     static Columns of(List<String> there, Examples.Target target, Settings settings, String where, Consumer<String> notes) {
+        if (target == Examples.Target.ITSELF) return new Columns(Example.Form.LINE, line(there, settings, where, notes), target, null);
         Example.Form form = form(there, settings, where, notes);
         return new Columns(form, name(form, settings), target, name(target, settings));
     }
 
+    /** The column of a text, rather than of its tokens. */
+    private static String line(List<String> there, Settings settings, String where, Consumer<String> notes) {
+        String text = name(Example.Form.TEXT, settings);
+        if (!settings.has(Setting.TOKENS_COLUMN) && there.contains(text)) return text;
+        Example.Form form = form(there, settings, where, notes);
+        if (form == Example.Form.FEATURES) throw new BadInput("no column text or tokens in " + where + ", which has " + listed(there)
+                + "; a language model reads one of them; set " + Setting.TEXT_COLUMN.option() + " or " + Setting.TOKENS_COLUMN.option());
+        return name(form, settings);
+    }
+
     private static Example.Form form(List<String> there, Settings settings, String where, Consumer<String> notes) {
-        List<Example.Form> set = Stream.of(Example.Form.values()).filter(form -> settings.has(setting(form))).toList();
+        List<Example.Form> set = CHOICE.stream().filter(form -> settings.has(setting(form))).toList();
         if (set.size() > 1) throw new BadInput(setting(set.get(0)).key() + " and " + setting(set.get(1)).key()
                 + " are both set, expected one of them: a sequence has one column; leave one out");
         if (set.size() == 1) {
@@ -31,7 +42,7 @@ record Columns(Example.Form form, String sequence, Examples.Target target, Strin
             if (!there.contains(name)) throw missing(name, there, where, setting(set.get(0)));
             return set.get(0);
         }
-        List<Example.Form> found = Stream.of(Example.Form.values()).filter(form -> there.contains(name(form, settings))).toList();
+        List<Example.Form> found = CHOICE.stream().filter(form -> there.contains(name(form, settings))).toList();
         if (found.isEmpty()) throw new BadInput("no column tokens, text or features in " + where + ", which has " + listed(there) + "; set "
                 + Setting.TOKENS_COLUMN.option() + ", " + Setting.TEXT_COLUMN.option() + " or " + Setting.FEATURES_COLUMN.option());
         Example.Form form = found.get(0);
@@ -70,14 +81,14 @@ record Columns(Example.Form form, String sequence, Examples.Target target, Strin
     static Setting<String> setting(Example.Form form) {
         return switch (form) {
             case TOKENS -> Setting.TOKENS_COLUMN;
-            case TEXT -> Setting.TEXT_COLUMN;
+            case TEXT, LINE -> Setting.TEXT_COLUMN;
             case FEATURES -> Setting.FEATURES_COLUMN;
         };
     }
 
     static Setting<String> setting(Examples.Target target) {
         return switch (target) {
-            case NONE -> null;
+            case NONE, ITSELF -> null;
             case LABELS -> Setting.LABELS_COLUMN;
             case LABEL, VALUE -> Setting.LABEL_COLUMN;
             case VALUES -> Setting.VALUES_COLUMN;
@@ -90,7 +101,7 @@ record Columns(Example.Form form, String sequence, Examples.Target target, Strin
     }
 
     private static String name(Examples.Target target, Settings settings) {
-        if (target == Examples.Target.NONE) return null;
+        if (target.column() == null) return null;
         String set = settings.get(setting(target));
         return set.equals("auto") ? target.column() : set;
     }

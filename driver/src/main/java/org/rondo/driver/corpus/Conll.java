@@ -17,13 +17,14 @@ final class Conll implements Format {
     private static final List<String> UNIVERSAL = List.of("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc");
     private static final Pattern ID = Pattern.compile("(\\d+)(-\\d+|\\.\\d+)?");
 
-    private final boolean universal, byTab, labelled;
+    private final boolean universal, byTab, labelled, joined;
     private final int tokenColumn, labelColumn;     // from 1, negative from the end
     private final String comment;
 
-    private Conll(boolean universal, boolean labelled, int tokenColumn, int labelColumn, boolean byTab, String comment) {
+    private Conll(boolean universal, Examples.Target target, int tokenColumn, int labelColumn, boolean byTab, String comment) {
         this.universal = universal;
-        this.labelled = labelled;
+        this.labelled = labelled(target, universal ? "conllu" : "conll");
+        this.joined = target == Examples.Target.ITSELF;
         this.tokenColumn = tokenColumn;
         this.labelColumn = labelColumn;
         this.byTab = byTab;
@@ -31,18 +32,18 @@ final class Conll implements Format {
     }
 
     static Conll columns(Examples.Target target, Settings settings) {
-        return new Conll(false, labelled(target, "conll"), auto(Setting.TOKENS_COLUMN, settings) ? 1 : Format.number(Setting.TOKENS_COLUMN, settings),
+        return new Conll(false, target, auto(Setting.TOKENS_COLUMN, settings) ? 1 : Format.number(Setting.TOKENS_COLUMN, settings),
                 auto(Setting.LABELS_COLUMN, settings) ? -1 : Format.number(Setting.LABELS_COLUMN, settings),
                 settings.get(Setting.COLUMNS_BY).equals("tab"), settings.get(Setting.COMMENT));
     }
 
     static Conll universal(Examples.Target target, Settings settings) {
-        return new Conll(true, labelled(target, "conllu"), named(Setting.TOKENS_COLUMN, "form", settings), named(Setting.LABELS_COLUMN, "upos", settings),
+        return new Conll(true, target, named(Setting.TOKENS_COLUMN, "form", settings), named(Setting.LABELS_COLUMN, "upos", settings),
                 true, "#");
     }
 
     private static boolean labelled(Examples.Target target, String format) {
-        if (target != Examples.Target.NONE && target != Examples.Target.LABELS) throw new BadInput("format " + format
+        if (target.column() != null && target != Examples.Target.LABELS) throw new BadInput("format " + format
                 + " has labels of tokens, expected a format with a " + target.column() + " for every sequence, as json or csv; set " + Setting.FORMAT.option());
         return target == Examples.Target.LABELS;
     }
@@ -129,7 +130,7 @@ final class Conll implements Format {
             if (broken != null) examples.add(Example.broken(broken.getMessage(), broken.line, null, null));
             else if (!tokens.isEmpty()) {
                 String[] sequence = tokens.toArray(String[]::new), known = labels.size() == tokens.size() ? labels.toArray(String[]::new) : null;
-                examples.add(new Example(sequence, labelled ? known : null, new Object[] {sequence, known}, null, line));
+                examples.add(new Example(joined ? String.join(" ", sequence) : sequence, labelled ? known : null, new Object[] {sequence, known}, null, line));
             }
         }
     }

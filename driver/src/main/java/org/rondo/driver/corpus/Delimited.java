@@ -72,7 +72,7 @@ final class Delimited implements Format {
             case LABELS -> words(cell);
             case VALUE -> number(cell);
             case VALUES -> words(cell).stream().map(Delimited::number).toList();
-            case LABEL, NONE -> cell;
+            case LABEL, NONE, ITSELF -> cell;
         };
     }
 

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** A sequence and what it is labelled with, or why it is none; in the forms in which a row takes them.
- *  @param sequence tokens: String[]; features: Float[steps][width]
+ *  @param sequence tokens: String[]; features: Float[steps][width]; line: String
  *  @param target   labels: String[]; label: String; value: Double; values: Double[]; null where none is wanted
  *  @param original what else of the record its row keeps, column by column
  *  @param error    null for a good one
@@ -15,7 +15,7 @@ record Example(Object sequence, Object target, Object[] original, String error, 
         return new Example(null, null, original, error, line);
     }
 
-    /** What a sequence is in a column: a list of tokens, one text to split at white space, or a list of vectors. */
+    /** What a sequence is in a column: a list of tokens, one text to split at white space, a list of vectors, or one text. */
     enum Form {
         TOKENS("tokens", "array<string>") {
             @Override Object read(Object given, String column) throws Broken {
@@ -42,6 +42,12 @@ record Example(Object sequence, Object target, Object[] original, String error, 
                 }
                 return features;
             }
+        },
+        /** What a language model reads: the text as it stands, or tokens with blanks between. */
+        LINE("text", "string or array<string>") {
+            @Override Object read(Object given, String column) throws Broken {
+                return given instanceof String text ? text : String.join(" ", texts(list(given, column, "tokens"), column));
+            }
         };
 
         final String column, type;
@@ -60,7 +66,7 @@ record Example(Object sequence, Object target, Object[] original, String error, 
      *  @param given a String, Number, Boolean, List or null */
     static Object target(Examples.Target target, Object given, String column, Object sequence) throws Broken {
         return switch (target) {
-            case NONE -> null;
+            case NONE, ITSELF -> null;
             case LABELS -> labels(given, column, sequence);
             case LABEL -> label(given, column);
             case VALUE -> number(given, column);

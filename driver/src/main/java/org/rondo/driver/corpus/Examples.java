@@ -55,7 +55,7 @@ import scala.Tuple2;
  *  contents. It depends on neither splits nor executors, so what is drawn by number and seed does not either. */
 public final class Examples implements Data {
     public static final String NUMBER = "number";
-    /** Of {@link #score}: array of strings, or of arrays of floats; null where there is an {@link #ERROR}. */
+    /** Of {@link #score}: array of strings, or of arrays of floats, or for a language model a string; null where there is an {@link #ERROR}. */
     public static final String SEQUENCE = Source.SEQUENCE;
     /** Of {@link #score}: what is wrong with the record, null for nothing. */
     public static final String ERROR = Source.ERROR;
@@ -67,6 +67,8 @@ public final class Examples implements Data {
     /** What a sequence is labelled with, and the column that has it. */
     public enum Target {
         NONE(null, NullType, null),
+        /** The sequence is a line of text, whole; what is learnt of it is in it. */
+        ITSELF(null, NullType, null),
         /** One for every token, or step. */
         LABELS("labels", createArrayType(StringType, false), "array<string>"),
         LABEL("label", StringType, "string, or an integer"),
@@ -84,7 +86,7 @@ public final class Examples implements Data {
             this.expected = expected;
         }
 
-        /** Null for {@link #NONE}. */
+        /** Null where there is none. */
         public String column() {
             return column;
         }
@@ -99,7 +101,7 @@ public final class Examples implements Data {
 
         boolean takes(DataType given) {
             return switch (this) {
-                case NONE -> true;
+                case NONE, ITSELF -> true;
                 case LABELS -> given instanceof ArrayType list && list.elementType() instanceof StringType;
                 case LABEL -> EXACT.contains(given) || given instanceof StringType;
                 case VALUE -> given instanceof NumericType;
@@ -145,13 +147,23 @@ public final class Examples implements Data {
 
     /** Every record there is, with its original columns, then {@link #SEQUENCE} and {@link #ERROR}. The original columns of text are
      *  {@code text}, of conll and conllu {@code tokens} and {@code labels} (null where a line has none); of csv and tsv they are strings. */
-    public static Dataset<Row> score(JavaSparkContext sc, String path, Settings settings, Consumer<String> notes) {
-        return score(Source.open(sc, path, Target.NONE, true, settings, notes));
+    public static Dataset<Row> score(JavaSparkContext sc, String path, Task task, Settings settings, Consumer<String> notes) {
+        return score(Source.open(sc, path, scored(task), true, settings, notes));
     }
 
     /** The same of a table that is already a Dataset, also of a stream. */
-    public static Dataset<Row> score(Dataset<Row> table, String name, Settings settings, Consumer<String> notes) {
-        return score(Table.source(table, false, name, Target.NONE, settings, notes));
+    public static Dataset<Row> score(Dataset<Row> table, String name, Task task, Settings settings, Consumer<String> notes) {
+        return score(Table.source(table, false, name, scored(task), settings, notes));
+    }
+
+    /** What {@link #SEQUENCE} would be of a table with these columns.
+     *  @throws BadInput if there is none of a sequence, or one of a type that is none */
+    public static DataType sequenceType(StructType table, String name, Task task, Settings settings, Consumer<String> notes) {
+        return sequenceType(Table.columns(table, name, scored(task), settings, notes).form());
+    }
+
+    private static Target scored(Task task) {
+        return task == Task.LANGUAGE_MODEL ? Target.ITSELF : Target.NONE;
     }
 
     private static Dataset<Row> score(Source source) {
@@ -228,7 +240,7 @@ public final class Examples implements Data {
     }
 
     static DataType sequenceType(Example.Form form) {
-        return createArrayType(form == Example.Form.FEATURES ? createArrayType(FloatType, false) : StringType, false);
+        return form == Example.Form.LINE ? StringType : createArrayType(form == Example.Form.FEATURES ? createArrayType(FloatType, false) : StringType, false);
     }
 
     /** number; tokens (array of strings) or features (array of arrays of floats); and the target's column. In no order. */

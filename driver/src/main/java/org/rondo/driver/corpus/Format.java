@@ -16,13 +16,14 @@ interface Format extends Serializable {
     /** A line is a sequence, its words are the tokens; one of them may be the label. Keeps the line. */
     static Format text(Examples.Target target, Settings settings) {
         boolean labelled = target == Examples.Target.LABEL;
-        if (target != Examples.Target.NONE && !(labelled && settings.has(Setting.LABEL_COLUMN)))
+        if (target.column() != null && !(labelled && settings.has(Setting.LABEL_COLUMN)))
             throw new BadInput("format text has no " + target.column() + ", expected "
                     + (labelled ? "--labelColumn 1 or -1 where the first or last word of a line is its label, or " : "")
                     + "another format; set " + (labelled ? Setting.LABEL_COLUMN.option() + " or " : "") + Setting.FORMAT.option());
         int column = labelled ? number(Setting.LABEL_COLUMN, settings) : 0;
         return (record, first) -> {
             String line = record.lines().get(0);
+            if (target == Examples.Target.ITSELF) return List.of(new Example(line, null, new Object[] {line}, null, 0));
             String[] words = Vocabulary.words(line);
             if (words.length == 0) return List.of();
             if (!labelled) return List.of(new Example(words, null, new Object[] {line}, null, 0));

@@ -130,6 +130,20 @@ public record Lexicon(Task task, Vocabulary words, Vocabulary characters, boolea
         return new Sequences(number, network, encoded, spelling, rare, budget);
     }
 
+    /** Lines of text as a language model reads them: each from the end of a line before it, to its own end, every token a target.
+     *  @param lines the tokens of each, with its end, as {@link Vocabulary#encode} has them */
+    public Sequences lines(Network network, List<int[]> lines, int budget) {
+        return new Sequences(0, network, lines.stream().map(line -> Sequence.ofTokens(before(line), null, line)).toArray(Sequence[]::new), null, Rare.NONE, budget);
+    }
+
+    /** What is read where the tokens of a line are to be predicted. */
+    public int[] before(int[] line) {
+        int[] before = new int[line.length];
+        before[0] = line[line.length - 1];
+        System.arraycopy(line, 0, before, 1, line.length - 1);
+        return before;
+    }
+
     /** Null without a target. */
     private int[] classes(Object target, Map<String, Integer> ids) {
         if (target == null) return null;

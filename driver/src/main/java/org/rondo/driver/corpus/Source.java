@@ -77,7 +77,7 @@ record Source(Dataset<Row> rows, String name, Places places, List<String> origin
         String format = set.equals("auto") ? formatOf(sc, path, notes) : set;
         return switch (format) {
             case "text" -> lines(sc, Input.of(sc, path), Records.Lines.class, Format.text(target, settings),
-                    new StructType().add("text", StringType), target, Example.Form.TEXT, forScoring);
+                    new StructType().add("text", StringType), target, target == Examples.Target.ITSELF ? Example.Form.LINE : Example.Form.TEXT, forScoring);
             case "conll" -> conll(sc, Input.of(sc, path), Conll.columns(target, settings), target, forScoring);
             case "conllu" -> conll(sc, Input.of(sc, path), Conll.universal(target, settings), target, forScoring);
             case "csv", "tsv" -> delimited(sc, Input.of(sc, path), format.equals("csv"), target, forScoring, settings, notes);
@@ -93,7 +93,8 @@ record Source(Dataset<Row> rows, String name, Places places, List<String> origin
 
     private static Source conll(JavaSparkContext sc, Input input, Conll conll, Examples.Target target, boolean forScoring) {
         DataType texts = createArrayType(StringType, false);
-        return lines(sc, input, Records.Blocks.class, conll, new StructType().add("tokens", texts).add("labels", texts), target, Example.Form.TOKENS, forScoring);
+        return lines(sc, input, Records.Blocks.class, conll, new StructType().add("tokens", texts).add("labels", texts), target,
+                target == Examples.Target.ITSELF ? Example.Form.LINE : Example.Form.TOKENS, forScoring);
     }
 
     private static SparkSession session() {

@@ -92,6 +92,7 @@ final class Table {
         return switch (form) {
             case TOKENS -> type instanceof ArrayType list && list.elementType() instanceof StringType;
             case TEXT -> type instanceof StringType;
+            case LINE -> isSequence(Example.Form.TEXT, type) || isSequence(Example.Form.TOKENS, type);
             case FEATURES -> type instanceof ArrayType steps && steps.elementType() instanceof ArrayType list && list.elementType() instanceof NumericType;
         };
     }

@@ -2,19 +2,30 @@ package org.rondo.driver.scoring;
 
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import org.rondo.driver.corpus.Lexicon;
 import org.rondo.driver.corpus.TagScheme;
 import org.rondo.driver.corpus.Task;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout;
 import org.rondo.kernels.Layout.Block;
+import org.rondo.kernels.NativeKernel;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Sequences;
 import org.rondo.kernels.UnrolledNetwork;
 import org.rondo.kernels.Window;
 
-/** A model at work on sequences, in one task. Its memory is that of the largest batch so far; {@link #predict} is the whole of it. */
+/** A model at work on sequences, in one task at a time. Its memory is that of the largest batch so far, unless that was extraordinary. */
 final class Predictor implements AutoCloseable {
+    /** Bytes of one kernel: what a sequence needs more than that for is refused, as other tasks work beside this one. */
+    private static final long MOST_BYTES = NativeKernel.MACHINE / 4;
+    /** Bytes above which memory is given back when the next sequences need only an eighth of it. */
+    private static final long EXTRAORDINARY = 1L << 30;
+    /** Steps of a sequence, its words being spelled or not: a window has room for 2^24 tokens or characters, 64 of which a word may have. */
+    private static final int MOST_STEPS = 1 << 20, MOST_SPELLED = 1 << 18;
+
     private final Network network;
     private final Lexicon lexicon;
     private final float[] parameters;
@@ -31,8 +42,14 @@ final class Predictor implements AutoCloseable {
     interface Sink {
         /** @param sequence its number
          *  @param labels   of its tokens, or its own; empty for numbers
-         *  @param outputs  probabilities of a sequence's classes, or the numbers predicted; empty for tags */
+         *  @param outputs  probabilities of a sequence's classes, or the numbers predicted, or of a line its tokens' losses in nats; empty for
+         *                  tags */
         void take(int sequence, int[] labels, float[] outputs);
+
+        /** @param bytes that the sequence needs, where there are not as many */
+        default void refuse(int sequence, long bytes) {
+            throw new IllegalStateException("sequence " + sequence + " needs " + bytes + " bytes, expected at most " + MOST_BYTES + ", a quarter of this machine's; cut it");
+        }
     }
 
     /** @param choice as {@link Kernel#open} takes it */
@@ -47,15 +64,56 @@ final class Predictor implements AutoCloseable {
 
     /** @return sum of the losses of the sequences' targets, in the order of their batches */
     double predict(Sequences sequences, Sink sink) {
-        if (sequences.windows() == 0) return 0;
-        open(sequences.sizes().stream().map(size -> Layout.forScoring(network, size)).max(Comparator.comparingLong(Layout::bytes)).orElseThrow());
+        List<Layout> layouts = sequences.sizes().stream().map(size -> Layout.forScoring(network, size)).toList();
+        layouts.stream().filter(Predictor::fits).max(Comparator.comparingLong(Layout::bytes)).ifPresent(this::open);
+        Map<Window.Size, Layout> tooLarge = layouts.stream().filter(layout -> !fits(layout)).collect(Collectors.toMap(layout -> layout.size, layout -> layout));
         double loss = 0;
         for (int w = 0; w < sequences.windows(); w++) {
             Window window = sequences.window(null, 0, w, null);
+            if (tooLarge.containsKey(window.size())) {
+                for (int s : sequences.batch(w)) sink.refuse(s, tooLarge.get(window.size()).bytes());
+                continue;
+            }
             loss += unrolled.forward(window, null);
             take(window, sequences.batch(w), sink);
         }
         return loss;
+    }
+
+    private static boolean fits(Layout layout) {
+        return layout.bytes() <= MOST_BYTES;
+    }
+
+    /** The losses of the tokens of a line, in nats, {@code steps} at a time: the state is carried on, so any line has room.
+     *  @param line as {@link Lexicon#lines} takes it */
+    float[] losses(int[] line, int steps) {
+        int[] before = lexicon.before(line);
+        float[] losses = new float[line.length], some = new float[steps];
+        open(Layout.forScoring(network, 1, steps));
+        for (int from = 0; from < line.length; from += steps) {
+            int count = Math.min(steps, line.length - from);
+            int[] ids = Arrays.copyOf(Arrays.copyOfRange(before, from, from + count), steps), targets = new int[steps];
+            Arrays.fill(targets, Window.NONE);
+            System.arraycopy(line, from, targets, 0, count);
+            if (from > 0) unrolled.carry();
+            unrolled.forward(new Window(from == 0 ? new Window.Size(1, steps) : null, ids, null, targets, null, new int[] {count}, null, count), null);
+            unrolled.losses(some);
+            System.arraycopy(some, 0, losses, from, count);
+        }
+        return losses;
+    }
+
+    /** Steps of the longest sequence that there is room for, whatever its memory. */
+    int longest() {
+        return network.spelling() == null ? MOST_STEPS : MOST_SPELLED;
+    }
+
+    Lexicon lexicon() {
+        return lexicon;
+    }
+
+    Network network() {
+        return network;
     }
 
     private void take(Window window, int[] batch, Sink sink) {
@@ -66,6 +124,16 @@ final class Predictor implements AutoCloseable {
                 int[] own = new int[window.lengths()[b]];
                 for (int t = 0; t < own.length; t++) own[t] = labels[t * B + b];
                 sink.take(batch[b], own, new float[0]);
+            }
+            return;
+        }
+        if (lexicon.task() == Task.LANGUAGE_MODEL) {
+            float[] losses = new float[B * window.size().seqLen()];
+            unrolled.losses(losses);
+            for (int b = 0; b < B; b++) {
+                float[] own = new float[window.lengths()[b]];
+                for (int t = 0; t < own.length; t++) own[t] = losses[t * B + b];
+                sink.take(batch[b], new int[0], own);
             }
             return;
         }
@@ -100,7 +168,8 @@ final class Predictor implements AutoCloseable {
 
     /** Unless what is open has room. */
     private void open(Layout layout) {
-        if (bytes >= layout.bytes()) return;
+        boolean wasteful = bytes > EXTRAORDINARY && bytes / 8 > layout.bytes();
+        if (bytes >= layout.bytes() && !wasteful) return;
         close();
         kernel = Kernel.open(choice, layout, threads);
         bytes = layout.bytes();

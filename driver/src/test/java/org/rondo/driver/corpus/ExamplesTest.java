@@ -472,7 +472,7 @@ class ExamplesTest {
     @Test void scoringAStreamIsTheSame() throws Exception {
         spark.createDataFrame(List.of(tagged(1, "a b", null), tagged(2, null, "O")), TAGGED).coalesce(1).write().parquet(dir + "/in");
         Dataset<Row> stream = spark.readStream().schema(TAGGED).parquet(dir + "/in");
-        StreamingQuery query = Examples.score(stream, "a stream", Settings.of(Map.of()), notes::add).writeStream().format("parquet")
+        StreamingQuery query = Examples.score(stream, "a stream", Task.TAGGING, Settings.of(Map.of()), notes::add).writeStream().format("parquet")
                 .option("checkpointLocation", dir + "/checkpoint").option("path", dir + "/out").start();
         query.processAllAvailable();
         query.stop();
@@ -489,7 +489,7 @@ class ExamplesTest {
     private static final String MEND = "; mend it, or set --badLines (spark.rondo.badLines) skip to leave such sequences out";
 
     private Dataset<Row> score(String name) {
-        return Examples.score(sc, dir.resolve(name).toString(), Settings.of(Map.of()), notes::add);
+        return Examples.score(sc, dir.resolve(name).toString(), Task.TAGGING, Settings.of(Map.of()), notes::add);
     }
 
     /** Tokens with blanks between, then the target, in the order of the numbers. */
