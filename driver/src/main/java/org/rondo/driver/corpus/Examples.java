@@ -111,14 +111,16 @@ public final class Examples implements Data {
     }
 
     private final String name;
-    private final Dataset<Row> rows;
+    /** {@code persisted} or a slice of it. */
+    private final Dataset<Row> rows, persisted;
     private final long count, broken;
     private final int width, values;
     private final TagScheme scheme;
 
-    private Examples(String name, Dataset<Row> rows, long count, long broken, int width, int values, TagScheme scheme) {
+    private Examples(String name, Dataset<Row> rows, Dataset<Row> persisted, long count, long broken, int width, int values, TagScheme scheme) {
         this.name = name;
         this.rows = rows;
+        this.persisted = persisted;
         this.count = count;
         this.broken = broken;
         this.width = width;
@@ -196,7 +198,7 @@ public final class Examples implements Data {
                 long count = rows.count();
                 if (count == 0) throw new BadInput("no sequence in " + source.name() + (broken == 0 ? "" : " but broken ones, " + broken)
                         + ", expected at least one; check it and " + Setting.FORMAT.option());
-                return new Examples(source.name(), rows, count, broken, sequence.equals(sequenceType(Example.Form.FEATURES)) ? same(rows, "vectors", AT_SEQUENCE, true) : 0,
+                return new Examples(source.name(), rows, rows, count, broken, sequence.equals(sequenceType(Example.Form.FEATURES)) ? same(rows, "vectors", AT_SEQUENCE, true) : 0,
                         target == Target.VALUES ? same(rows, "targets", AT_TARGET, false) : 1, target == Target.LABELS ? scheme(rows, source.name(), settings, notes) : null);
             } catch (RuntimeException e) {
                 rows.unpersist();
@@ -274,7 +276,7 @@ public final class Examples implements Data {
 
     /** Sequences {@code first} to {@code end}, without {@code end}. Nothing is copied; it shares what the whole releases when it is closed. */
     public Examples slice(long first, long end) {
-        return new Examples(name, rows.filter(col(NUMBER).geq(first).and(col(NUMBER).lt(end))), end - first, broken, width, values, scheme);
+        return new Examples(name, rows.filter(col(NUMBER).geq(first).and(col(NUMBER).lt(end))), persisted, end - first, broken, width, values, scheme);
     }
 
     @Override public String checksum() {
@@ -349,7 +351,7 @@ public final class Examples implements Data {
     }
 
     @Override public void close() {
-        rows.unpersist();
+        persisted.unpersist();
     }
 
     /** What is done about broken records. */
