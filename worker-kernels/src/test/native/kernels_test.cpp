@@ -50,7 +50,8 @@ void testDropout(const Kernels& k) {
     philox(0, zero);
     for (int i = 0; i < 4; i++) near(k.name, "the test's own Philox", known[i], zero[i], 0);
     for (Draw draw : {Draw{0, 0, 0, 0}, Draw{0x123456789abcdef0ull, 1, 2, 3}, Draw{~0ull, ~0u, ~0u, ~0u}})
-        for (auto [count, period] : {std::pair<long, long>{16, 16}, {48, 16}, {64, 32}, {64, 64}, {1040, 1040}, {960, 320}}) {
+        for (auto sizes : {std::pair<long, long>{16, 16}, {48, 16}, {64, 32}, {64, 64}, {1040, 1040}, {960, 320}}) {
+            const long count = sizes.first, period = sizes.second;      // clang before 16 captures no structured binding
             Floats ones(count), kept(count);
             for (long e = 0; e < count; e++) ones[e] = 1;
             for (long e = 0; e < count; e++) {

@@ -51,6 +51,8 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> HIDDEN = integer("hidden", 256, 1, 65_536, "units of every layer");
     public static final Setting<Integer> LAYERS = integer("layers", 2, 1, 64, "recurrent layers, each reading the one below");
     public static final Setting<Integer> EMBEDDING = integer("embedding", 64, 1, 65_536, "width of a token's vector");
+    public static final Setting<String> VECTORS = text("vectors", "", "pretrained vectors that words start from, of embedding numbers each: a text file of GloVe, word2vec or fastText, gzip or not; its most frequent words join the vocabulary of labelled sequences, up to maxVocabulary");
+    public static final Setting<Boolean> FROZEN_VECTORS = flag("frozenVectors", "vectors are not trained on; words that the file does not have are <unk>");
     public static final Setting<Integer> CHARACTER_HIDDEN = new Setting<>("characterHidden", "auto", "auto, or an integer from 0 to 65536",
             "units of each direction of a layer that reads every word's characters; 0: none; auto: 25 for tagging, else 0", s -> s.strip().equals("auto") ? UNSET : integer(s, 0, 65_536)).listed();
     public static final Setting<Integer> CHARACTER_EMBEDDING = integer("characterEmbedding", 25, 1, 65_536, "width of a character's vector, where words' characters are read");

@@ -27,7 +27,7 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
                     VALUES_COLUMN, TAG_SCHEME),
             LABELS = group("Labels", LEARNT_SCHEME, HEAD, DIRECTIONS, CHARACTER_HIDDEN, CHARACTER_EMBEDDING, WORD_FORM, UNKNOWN_RATE, BATCH_TOKENS);
     private static final Group
-            VOCABULARY = group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY),
+            VOCABULARY = group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY, VECTORS, FROZEN_VECTORS),
             NETWORK = group("Network", CELL, CANDIDATE_ACTIVATION, FORGET_BIAS, INITIAL_RANGE, LAYERS, HIDDEN, EMBEDDING, TIED, DROPOUT, INPUT_DROPOUT, DROPOUT_MASK),
             DISTRIBUTION = group("Distribution", SHARDS, BATCH, SEQ_LEN, AVERAGING, GRADIENTS_UNTIL, WINDOWS_PER_ROUND, EPOCHS, METRIC, STOP_AFTER, ROUND_DEADLINE),
             OUTER = group("Outer optimiser", OUTER_OPTIMIZER, OUTER_MOMENTUM, OUTER_LEARNING_RATE, INNER_STATE),
@@ -47,7 +47,8 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
                     List.of(group("Data", MODEL, INPUT), EXAMPLES, group("Distribution", SHARDS, BATCH, SEQ_LEN, BATCH_TOKENS), group("Run", KERNEL, DEBUG)),
                     Map.of(), Evaluate::run),
             new Job("score", "Writes a corpus of any size with what a model says of every row: tags and entities, labels with their probabilities, numbers, or the log-probability of every token.",
-                    List.of(group("Data", MODEL, INPUT, OUTPUT, OUTPUT_FORMAT, OVERWRITE), EXAMPLES, group("Run", BATCH_TOKENS, KERNEL, DEBUG)),
+                    List.of(group("Data", MODEL, INPUT, OUTPUT, OUTPUT_FORMAT, OVERWRITE),
+                            group("Rows", FORMAT, COLUMNS_BY, COMMENT, NO_HEADER, TOKENS_COLUMN, TEXT_COLUMN, FEATURES_COLUMN, LABELS_COLUMN), group("Run", BATCH_TOKENS, KERNEL, DEBUG)),
                     Map.of(), ScoreCorpus::run),
             new Job("generate", "Prints a text that a model makes up.",
                     List.of(group("Data", MODEL), SAMPLING, RUN), Map.of(), Generate::run),

@@ -64,7 +64,8 @@ public final class Rondo {
         job.work().run(settings, conf, console);
     }
 
-    /** Starts Spark, with what Rondo needs where the user has not said otherwise. */
+    /** Starts Spark, with what Rondo needs where the user has not said otherwise.
+     *  @throws BadInput if a standalone master does not let it in */
     static JavaSparkContext spark(String job, Settings settings, SparkConf conf) {
         if (conf.get("spark.app.name", "rondo.jar").equals("rondo.jar")) conf.setAppName("rondo " + job);
         conf.setIfMissing("spark.master", "local[*]");
@@ -75,8 +76,19 @@ public final class Rondo {
         String registrators = conf.get("spark.kryo.registrator", "");
         conf.set("spark.kryo.registrator", registrators + (registrators.isEmpty() ? "" : ",") + Registrator.class.getName());
         JavaSparkContext sc = new JavaSparkContext(conf);
+        if (!isLetIn(sc)) {
+            sc.close();
+            throw new BadInput("master " + sc.master() + " has not let this application in, and Spark has given up after a minute: either no master runs there, or it is of another version of "
+                    + "Spark than " + sc.version() + ", or it wants a secret, and this driver has none or another; set --master, or --conf spark.authenticate=true and --conf spark.authenticate.secret. "
+                    + "The master's log says more");
+        }
         if (!settings.get(Setting.DEBUG)) FailedTasks.inOneLine(sc.master());      // after Spark has configured its log
         return sc;
+    }
+
+    /** A standalone master gives an id to those that it lets in. Of others Spark makes one up, and stops them under the job's feet. */
+    private static boolean isLetIn(JavaSparkContext sc) {
+        return !sc.master().startsWith("spark://") || !sc.sc().applicationId().startsWith("spark-application-");
     }
 
     private static Map<String, String> entries(SparkConf conf) {

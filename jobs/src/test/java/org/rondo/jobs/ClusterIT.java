@@ -1,8 +1,10 @@
 package org.rondo.jobs;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
@@ -13,17 +15,27 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import org.apache.hadoop.hdfs.MiniDFSCluster.DataNodeProperties;
 import org.apache.hadoop.hdfs.client.HdfsAdmin;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.rondo.driver.Settings;
+import org.rondo.driver.checkpoints.Model;
+import org.rondo.driver.rounds.Plan;
+import org.rondo.driver.rounds.Progress;
+import org.rondo.driver.rounds.Trainer;
+import org.rondo.kernels.Layout;
 
 /** The model is a function of data, plan and seed, on a cluster as people have them: master, workers, executors and driver in
  *  JVMs of their own, the text and the checkpoints on a HDFS, and any of them dying. The truth is a run on one core. */
 @Tag("cluster")
 class ClusterIT {
     private static final String[] TWO = {"127.0.0.1", "127.0.0.2"};
+    /** For a heap of 512 MB that is all there from the start. */
+    private static final String FLAT = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms512m -XX:+AlwaysPreTouch";
     private static Site site;
     private static Cluster cluster;
     private static String undisturbed;
@@ -163,9 +175,8 @@ class ClusterIT {
      *  in every round would be 1.7 GB: outside the heap far more than is allowed here, which is for what a JVM still compiles and the network's
      *  buffers; within it more than there is. The heap is touched as the JVM starts, so that it does not grow. */
     @Test void memoryIsFlatOver500Rounds() throws Exception {
-        String flat = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms512m -XX:+AlwaysPreTouch";
         Driver driver = site.train(cluster.url(), "flat", "--shards", "2", "--hidden", "256", "--embedding", "64", "--seqLen", "5", "--windowsPerRound", "1", "--checkpointEvery", "0",
-                "--conf", "spark.driver.extraJavaOptions=" + flat, "--conf", "spark.executor.extraJavaOptions=" + flat);
+                "--conf", "spark.driver.extraJavaOptions=" + FLAT, "--conf", "spark.executor.extraJavaOptions=" + FLAT);
         List<Cluster.Executor> executors = List.of(executor(cluster, driver, 0), executor(cluster, driver, 1));
         long allowed = 64L << 20;
         driver.awaitRound(150);
@@ -177,6 +188,45 @@ class ClusterIT {
         for (int jvm = 0; jvm < 3; jvm++) assertTrue(after[jvm] - before[jvm] < allowed, said);
         assertTrue(driver.isAlive(), driver::log);
         assertEquals(List.of(), roundsOfLostTasks(driver));
+    }
+
+    /** A program that goes on after it has trained, as a pipeline does. It is this JVM; the heaps of the executors do not grow, so that what falls is what
+     *  kernels took outside them. */
+    @Test void executorsThatLiveOnGiveBackWhatATrainingTook() throws Exception {
+        Settings settings = Settings.of(Map.of("input", site.path("text").toString(), "output", site.path("lives-on").toString(), "hidden", "256", "embedding", "16",
+                "batch", "128", "seqLen", "100", "shards", "2", "epochs", "1", "validation", "0"));
+        SparkConf conf = new SparkConf().setMaster(cluster.url()).setAppName("lives on").set("spark.jars", Path.of("target/rondo.jar").toAbsolutePath().toString())
+                .set("spark.driver.host", "127.0.0.1").set("spark.ui.enabled", "false").set("spark.executor.memory", "512m").set("spark.executor.extraJavaOptions", FLAT);
+        try (JavaSparkContext sc = new JavaSparkContext(conf)) {
+            Kept kept = new Kept();
+            new Trainer(sc, settings, kept).train();
+            List<Cluster.Executor> executors = new ArrayList<>();
+            for (int worker = 0; worker < 2; worker++) executors.add(cluster.executor(worker, sc.sc().applicationId()).orElseThrow());
+            long[] trained = {executors.get(0).resident(), executors.get(1).resident()};
+            for (int e = 0; e < 2; e++) {
+                Cluster.Executor executor = executors.get(e);
+                long most = trained[e] - kept.bytes * 9 / 10;
+                Cluster.await("executor " + executor.id() + " of " + trained[e] + " resident bytes to give back " + kept.bytes, 120, () -> executor.resident() < most);
+            }
+            System.out.println("resident bytes of the executors after a training " + Arrays.toString(trained) + ", later " + executors.get(0).resident() + " and "
+                    + executors.get(1).resident() + "; of a kernel " + kept.bytes);
+            assertEquals(4, sc.parallelize(List.of(1, 2, 3, 4), 4).count(), "what they still do");
+        }
+    }
+
+    /** What a replica that is kept takes outside the heap, as planned. */
+    private static final class Kept implements Progress {
+        private long bytes;
+
+        @Override public void begin(Plan plan, long firstRound, long tokens) {
+            bytes = Layout.forTraining(plan.network(), plan.batch(), plan.seqLen(), plan.dropout().rate() > 0, plan.averagesGradients() ? 0 : plan.moments()).bytes();
+        }
+
+        @Override public void round(Round round) { }
+
+        @Override public void epoch(int epoch, double training, double validation, Model model) { }
+
+        @Override public void note(String message) { }
     }
 
     /** Of the same model: 32 replicas' vectors are 16 times those of 2, and where the driver collects them it receives all. */
@@ -214,12 +264,23 @@ class ClusterIT {
                 "--batch", "8", "--seqLen", "100", "--epochs", "1")).end(0);
     }
 
+    /** Who has no secret, or another, is told so, and leaves nothing. Spark tries for a minute, in which the one that has it trains. */
     @Test void authenticationAndEncryption() throws Exception {
         Map<String, String> conf = Map.of("spark.authenticate", "true", "spark.authenticate.secret", "not one", "spark.network.crypto.enabled", "true");
         try (Cluster closed = new Cluster(Site.FOLDER.resolve("closed"), conf, 1, TWO)) {
             List<String> words = new ArrayList<>(List.of("--conf", "spark.io.encryption.enabled=true"));
             conf.forEach((key, value) -> words.addAll(List.of("--conf", key + "=" + value)));
-            trained(site.train(closed.url(), "encrypted", words.toArray(String[]::new)), "encrypted");
+            String[] open = words.toArray(String[]::new);
+            Map<String, Driver> refused = Map.of("no-secret", site.train(closed.url(), "no-secret"),
+                    "wrong-secret", site.train(closed.url(), "wrong-secret", join(open, "--conf", "spark.authenticate.secret=another")));
+            trained(site.train(closed.url(), "encrypted", open), "encrypted");
+            for (var entry : refused.entrySet()) {
+                Driver driver = entry.getValue();
+                driver.end(2);
+                String message = "rondo: master " + closed.url() + " has not let this application in";
+                assertTrue(driver.log().lines().anyMatch(line -> line.startsWith(message) && line.contains("spark.authenticate.secret")), driver::log);
+                assertFalse(site.files.exists(site.path(entry.getKey())), entry.getKey());
+            }
         }
     }
 

@@ -26,7 +26,7 @@ class ReferenceConfTest {
             """;
 
     static Stream<Path> recipes() throws IOException {
-        return Files.list(CONF.resolve("recipes"));
+        return Files.list(CONF.resolve("recipes")).filter(file -> file.toString().endsWith(".conf"));
     }
 
     @Test void referenceConfIsTheTable() throws IOException {

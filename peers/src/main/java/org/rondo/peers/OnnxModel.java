@@ -9,6 +9,8 @@ import java.util.Map;
 
 /** An ONNX model, written down node by node; the numbers are the fields' of onnx.proto3. */
 final class OnnxModel {
+    /** A size that is not known before the model runs. */
+    static final int ANY = -1;
     private static final int OPSET = 14, IR_VERSION = 7;
     private static final int FLOAT = 1, INT32 = 6, INT64 = 7;                   // TensorProto.DataType
     private static final int OF_INT = 2, OF_STRING = 3, OF_INTS = 7;            // AttributeProto.AttributeType
@@ -90,7 +92,7 @@ final class OnnxModel {
 
     private static Message value(String name, int type, long... sizes) {
         Message shape = new Message();
-        for (long size : sizes) shape.put(1, new Message().put(1, size));
+        for (long size : sizes) shape.put(1, size == ANY ? new Message() : new Message().put(1, size));
         return new Message().put(1, name).put(2, new Message().put(1, new Message().put(1, type).put(2, shape)));
     }
 

@@ -21,10 +21,7 @@ final class OnnxScoring implements Scorer {
     private final OnnxTensor ids;
 
     OnnxScoring(Shape shape) {
-        try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
-            options.setIntraOpNumThreads(1);
-            options.setInterOpNumThreads(1);
-            options.setOptimizationLevel(OrtSession.SessionOptions.OptLevel.ALL_OPT);
+        try (OrtSession.SessionOptions options = oneThread()) {
             session = environment.createSession(model(shape), options);
             ids = OnnxTensor.createTensor(environment, IntBuffer.wrap(shape.window().ids()), new long[] {shape.seqLen(), shape.batch()});
         } catch (OrtException e) {
@@ -67,22 +64,44 @@ final class OnnxScoring implements Scorer {
         return values;
     }
 
+    static OrtSession.SessionOptions oneThread() throws OrtException {
+        OrtSession.SessionOptions options = new OrtSession.SessionOptions();
+        options.setIntraOpNumThreads(1);
+        options.setInterOpNumThreads(1);
+        options.setOptimizationLevel(OrtSession.SessionOptions.OptLevel.ALL_OPT);
+        return options;
+    }
+
     private static byte[] model(Shape shape) {
+        OnnxModel model = new OnnxModel().ids("ids", shape.seqLen(), shape.batch());
+        unnormalised(model, shape, shape.seqLen(), shape.batch());
+        model.node("Softmax", List.of("z"), List.of("probabilities"), Map.of("axis", 1));
+        return model.output("probabilities", shape.tokens(), shape.network().head().outputs()).bytes();
+    }
+
+    /** Of one direction, for any number of steps and sequences: ids of what is read and of what is to be predicted, to log p of that. */
+    static byte[] languageModel(Shape shape) {
+        OnnxModel model = new OnnxModel().ids("ids", OnnxModel.ANY, OnnxModel.ANY).ids("targets", OnnxModel.ANY, 1);
+        unnormalised(model, shape, OnnxModel.ANY, OnnxModel.ANY);
+        model.node("LogSoftmax", List.of("z"), List.of("all"), Map.of("axis", 1));
+        model.node("GatherElements", List.of("all", "targets"), List.of("logs"), Map.of("axis", 1));
+        return model.output("logs", OnnxModel.ANY, 1).bytes();
+    }
+
+    /** ids to z. */
+    private static void unnormalised(OnnxModel model, Shape shape, int seqLen, int batch) {
         Network n = shape.network();
         float[] parameters = shape.parameters();
-        OnnxModel model = new OnnxModel().ids("ids", shape.seqLen(), shape.batch());
         model.constant("embedding.weight", part(parameters, n.tensor("embedding.weight")), n.vocab(), n.embedding());
         model.node("Gather", List.of("embedding.weight", "ids"), "h0");
-        if (n.bidirectional()) model.constant("sides", shape.seqLen(), shape.batch(), n.width());
+        if (n.bidirectional()) model.constant("sides", seqLen, batch, n.width());
         else model.constant("direction", 1);
         for (int l = 0; l < n.layers(); l++) layer(model, n, l, parameters);
-        model.constant("rows", shape.tokens(), n.width());
+        model.constant("rows", OnnxModel.ANY, n.width());
         model.constant("output.weight", part(parameters, n.tensor("output.weight")), n.head().outputs(), n.width());
         model.constant("output.bias", part(parameters, n.tensor("output.bias")), n.head().outputs());
         model.node("Reshape", List.of("h" + n.layers(), "rows"), "x");
         model.node("Gemm", List.of("x", "output.weight", "output.bias"), List.of("z"), Map.of("transB", 1));
-        model.node("Softmax", List.of("z"), List.of("probabilities"), Map.of("axis", 1));
-        return model.output("probabilities", shape.tokens(), n.head().outputs()).bytes();
     }
 
     /** h0 to h1 and so on: seqLen x batch x width each. The operator gives seqLen x directions x batch x hidden. */

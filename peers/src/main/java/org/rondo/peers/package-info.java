@@ -5,6 +5,7 @@
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify                                     PeersBench: training and scoring, side by side
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun.arguments="S1 S2-scoring"     the same, of these shapes
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun.malloc=                       the same, malloc as glibc has it by default
+ *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun=ScoreBench                    scoring a corpus on Spark, beside the kernel alone and ONNX Runtime
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun=PytorchFixtures               writes worker-kernels/src/test/resources/pytorch
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun=OnnxFixtures                  writes worker-kernels/src/test/resources/onnxruntime
  * </pre>

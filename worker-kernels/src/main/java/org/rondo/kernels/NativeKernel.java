@@ -118,8 +118,14 @@ public final class NativeKernel extends Kernel {
 
     @Override public void zero(Matrix m) {
         check(m);
-        writes(m);
-        zero(memory, m.offset(), m.floats());
+        boolean table = layout.embedding != null && m.equals(layout.embedding.dWeight());
+        if (table && touchedCount != ANY) {
+            zeroTouched(layout.embedding);
+        } else {
+            writes(m);
+            zero(memory, m.offset(), m.floats());
+        }
+        if (table) touchedCount = 0;        // of a frozen embedding neither norm nor plain SGD sweeps over the table
     }
 
     @Override public void copyColumns(Matrix from, int fromColumn, Matrix to, int toColumn, int columns) {

@@ -36,4 +36,22 @@ public final class Parameters {
         }
         return w;
     }
+
+    /** Puts vectors that are known beforehand into the embedding.
+     *  @param rows       of every token id its vector; null: it keeps the one it has
+     *  @param parameters of the network, as {@link #initial} draws them; changed in place
+     *  @throws IllegalArgumentException if there is no embedding, or one of them is not of its size */
+    public static void embed(Network network, float[][] rows, float[] parameters) {
+        Tensor embedding = network.tensor("embedding.weight");
+        int width = network.embedding();
+        if (parameters.length != network.parameterCount())
+            throw new IllegalArgumentException("vector has " + parameters.length + " floats, expected " + network.parameterCount() + ", the parameters of " + network);
+        if (rows.length != network.vocab())
+            throw new IllegalArgumentException("rows are " + rows.length + ", expected " + network.vocab() + ", one for every token; null for one that keeps its own");
+        for (int id = 0; id < rows.length; id++)
+            if (rows[id] != null && rows[id].length != width)
+                throw new IllegalArgumentException("the vector of token " + id + " has " + rows[id].length + " floats, expected " + width + ", the embedding's width");
+        for (int id = 0; id < rows.length; id++)
+            if (rows[id] != null) System.arraycopy(rows[id], 0, parameters, embedding.offset() + id * width, width);
+    }
 }

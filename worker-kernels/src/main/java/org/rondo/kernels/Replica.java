@@ -80,6 +80,7 @@ public final class Replica implements AutoCloseable {
         this.optimizer = optimizer;
         this.opened = kernel.layout().size;
         try {
+            optimizer.check(kernel.layout().network);
             this.network = new UnrolledNetwork(kernel, dropout);
         } catch (IllegalArgumentException e) {
             kernel.close();
@@ -98,7 +99,7 @@ public final class Replica implements AutoCloseable {
         return run(model, state, shard, stretch, true);
     }
 
-    /** Leaves the parameters alone and gives the gradient of the mean loss over the stretch's one window. */
+    /** Leaves the parameters alone and gives the gradient of the mean loss over the stretch's one window: zero for a frozen embedding. */
     public Result gradient(float[] parameters, float[] state, Shard shard, Stretch stretch) {
         if (stretch.windows() != 1)
             throw new IllegalArgumentException("the stretch has " + stretch.windows() + " windows, expected 1, which a gradient is of");
@@ -119,7 +120,7 @@ public final class Replica implements AutoCloseable {
             double windowLoss = network.forward(window, draw);
             network.backward(window, draw);
             double windowNorm = steps ? optimizer.step(kernel, stretch.learningRate(), stretch.steps() + k + 1)
-                    : Math.sqrt(kernel.sumOfSquares(kernel.layout().block(Block.GRADIENTS)));
+                    : optimizer.gradientNorm(kernel);
             network.carry();
             loss += windowLoss;
             tokens += window.tokens();

@@ -8,9 +8,10 @@ import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 
-/** What a training reads: what to learn from, what is held out (null for none), and the lexicon, which is counted over the whole
- *  input, a held out fraction of it included. */
-public record Corpus(Lexicon lexicon, Data training, Data validation) implements AutoCloseable {
+/** What a training reads: what to learn from, what is held out (null for none), and the lexicon, which is counted over the
+ *  data to learn from; that of a text over the whole input, a held out fraction of it included.
+ *  @param vectors by id, what a word's vector starts from; null for words that have none there, or for none at all */
+public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data validation) implements AutoCloseable {
     /** Tokens in which there is one to predict, from the one before it. */
     private static final int LEAST_TOKENS = 2;
 
@@ -19,7 +20,7 @@ public record Corpus(Lexicon lexicon, Data training, Data validation) implements
     public static Corpus read(JavaSparkContext sc, Settings settings, Consumer<String> notes) {
         fraction(settings.get(Setting.VALIDATION));      // is wrong before anything is read
         String input = settings.get(Setting.INPUT);
-        return Task.of(settings) == Task.LANGUAGE_MODEL ? of(sc, Text.open(sc, input), settings)
+        return Task.of(settings) == Task.LANGUAGE_MODEL ? of(sc, Text.open(sc, input), settings, notes)
                 : of(sc, Examples.read(sc, input, Task.of(settings).target(settings), settings, notes), settings, notes);
     }
 
@@ -27,14 +28,15 @@ public record Corpus(Lexicon lexicon, Data training, Data validation) implements
     public static Corpus of(Dataset<Row> table, String name, Settings settings, Consumer<String> notes) {
         fraction(settings.get(Setting.VALIDATION));
         JavaSparkContext sc = new JavaSparkContext(table.sparkSession().sparkContext());
-        return Task.of(settings) == Task.LANGUAGE_MODEL ? of(sc, Text.of(table, settings.get(Setting.TEXT_COLUMN), name), settings)
+        return Task.of(settings) == Task.LANGUAGE_MODEL ? of(sc, Text.of(table, settings.get(Setting.TEXT_COLUMN), name), settings, notes)
                 : of(sc, Examples.read(table, name, Task.of(settings).target(settings), settings, notes), settings, notes);
     }
 
-    private static Corpus of(JavaSparkContext sc, Text text, Settings settings) {
+    private static Corpus of(JavaSparkContext sc, Text text, Settings settings, Consumer<String> notes) {
         String validation = settings.get(Setting.VALIDATION);
         double fraction = fraction(validation);
-        Vocabulary vocabulary = Vocabulary.count(text, settings);
+        Pretrained pretrained = Pretrained.read(Vocabulary.count(text, settings), false, settings, sc.hadoopConfiguration(), notes);
+        Vocabulary vocabulary = pretrained.words();
         Tokens all = Tokens.encode(text, vocabulary), heldOut = null;
         try {
             long training = training(all.count(), fraction, LEAST_TOKENS, "tokens", text.path(), validation);
@@ -42,7 +44,7 @@ public record Corpus(Lexicon lexicon, Data training, Data validation) implements
             else if (fraction > 0) heldOut = all.slice(training, all.count());
             if (heldOut != null && heldOut.count() < LEAST_TOKENS) throw new BadInput("validation " + validation + " has " + heldOut.count()
                     + " tokens, expected at least " + LEAST_TOKENS + "; give more text, or set --validation to a fraction of the input, or to 0 for none");
-            return new Corpus(Lexicon.of(vocabulary), all.slice(0, training), heldOut);
+            return new Corpus(Lexicon.of(vocabulary), pretrained.rows(), all.slice(0, training), heldOut);
         } catch (RuntimeException e) {
             all.close();
             if (heldOut != null) heldOut.close();
@@ -58,7 +60,10 @@ public record Corpus(Lexicon lexicon, Data training, Data validation) implements
             long training = training(all.count(), fraction, 1, "sequences", all.name(), validation);
             if (Double.isNaN(fraction)) heldOut = Examples.read(sc, validation, Task.of(settings).target(settings), settings, notes);
             else if (fraction > 0) heldOut = all.slice(training, all.count());
-            return new Corpus(Lexicon.count(all, settings), all.slice(0, training), heldOut);
+            Examples learnt = all.slice(0, training);
+            Lexicon counted = Lexicon.count(learnt, settings);
+            Pretrained pretrained = Pretrained.read(counted.words(), true, settings, sc.hadoopConfiguration(), notes);
+            return new Corpus(counted.with(pretrained.words()), pretrained.rows(), learnt, heldOut);
         } catch (RuntimeException e) {
             all.close();
             if (heldOut != null) heldOut.close();

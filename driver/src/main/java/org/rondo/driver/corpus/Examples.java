@@ -111,16 +111,17 @@ public final class Examples implements Data {
     }
 
     private final String name;
-    /** {@code persisted} or a slice of it. */
-    private final Dataset<Row> rows, persisted;
+    private final Dataset<Row> rows;
+    /** What is kept: these rows, or those that they are a slice of. */
+    private final Dataset<Row> kept;
     private final long count, broken;
     private final int width, values;
     private final TagScheme scheme;
 
-    private Examples(String name, Dataset<Row> rows, Dataset<Row> persisted, long count, long broken, int width, int values, TagScheme scheme) {
+    private Examples(String name, Dataset<Row> rows, Dataset<Row> kept, long count, long broken, int width, int values, TagScheme scheme) {
         this.name = name;
         this.rows = rows;
-        this.persisted = persisted;
+        this.kept = kept;
         this.count = count;
         this.broken = broken;
         this.width = width;
@@ -276,7 +277,7 @@ public final class Examples implements Data {
 
     /** Sequences {@code first} to {@code end}, without {@code end}. Nothing is copied; it shares what the whole releases when it is closed. */
     public Examples slice(long first, long end) {
-        return new Examples(name, rows.filter(col(NUMBER).geq(first).and(col(NUMBER).lt(end))), persisted, end - first, broken, width, values, scheme);
+        return new Examples(name, rows.filter(col(NUMBER).geq(first).and(col(NUMBER).lt(end))), kept, end - first, broken, width, values, scheme);
     }
 
     @Override public String checksum() {
@@ -351,7 +352,7 @@ public final class Examples implements Data {
     }
 
     @Override public void close() {
-        persisted.unpersist();
+        kept.unpersist();
     }
 
     /** What is done about broken records. */

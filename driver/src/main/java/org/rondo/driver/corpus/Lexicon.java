@@ -62,6 +62,11 @@ public record Lexicon(Task task, Vocabulary words, Vocabulary characters, boolea
         return new Lexicon(task, vocabulary, characters, exact, examples.width(), labels, scheme, task == Task.REGRESSION ? examples.values() : 0);
     }
 
+    /** The same with another vocabulary. */
+    Lexicon with(Vocabulary words) {
+        return new Lexicon(task, words, characters, exact, features, labels, scheme, values);
+    }
+
     private static TagScheme learnt(TagScheme data, Settings settings) {
         String learnt = settings.get(Setting.LEARNT_SCHEME);
         return data == TagScheme.NONE || learnt.equals("data") ? data : TagScheme.valueOf(learnt.toUpperCase(Locale.ROOT));

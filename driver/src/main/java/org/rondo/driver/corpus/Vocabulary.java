@@ -17,7 +17,9 @@ import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.rondo.driver.BadInput;
@@ -79,6 +81,27 @@ public final class Vocabulary implements Serializable {
         List<String> tokens = new ArrayList<>(List.of(UNK));
         top.forEach(c -> tokens.add(c._1));
         return new Vocabulary(unit, tokens.toArray(String[]::new), 1 + (int) top.stream().filter(c -> c._2 > 1).count());
+    }
+
+    /** The same without the tokens that are not wanted. {@code <unk>} and {@code <eos>} always are. */
+    Vocabulary only(Predicate<String> wanted) {
+        List<String> kept = new ArrayList<>();
+        int often = 0;
+        for (int id = 0; id < tokens.length; id++)
+            if (id == UNKNOWN || unit.equals(WORD) && tokens[id].equals(EOS) || wanted.test(tokens[id])) {
+                kept.add(tokens[id]);
+                if (id < once) often++;
+            }
+        return new Vocabulary(unit, kept.toArray(String[]::new), often);
+    }
+
+    /** The same with more tokens, after those that it has. */
+    Vocabulary with(List<String> more) {
+        return new Vocabulary(unit, Stream.concat(Stream.of(tokens), more.stream()).toArray(String[]::new), once);
+    }
+
+    String token(int id) {
+        return tokens[id];
     }
 
     /** {@code character}, {@code word} or {@code token}. */

@@ -6,5 +6,7 @@
  *  are read by a {@link org.rondo.driver.corpus.Format}, or of a {@link org.rondo.driver.corpus.Table}.
  *  {@link org.rondo.driver.corpus.TagScheme} says how tags mean entities, {@link org.rondo.driver.corpus.SeenTags} which scheme a corpus has.
  *
+ *  <p>{@link org.rondo.driver.corpus.WordVectors} are what an embedding may start from.
+ *
  *  <p>Everything is in the order (path, offset); how Spark cuts the files into tasks is never seen in a result. */
 package org.rondo.driver.corpus;

@@ -21,7 +21,7 @@ import scala.reflect.ClassTag;
 final class ModelRdd extends RDD<byte[]> {
     private static final long serialVersionUID = 1;
 
-    /** What this JVM has computed last, and of which round it is. */
+    /** What this JVM has computed last, and of which round it is. Kept until no task has run for a while ({@link Linger}). */
     private static ModelRdd.Key computed;
     private static Start whole;
 
@@ -92,6 +92,7 @@ final class ModelRdd extends RDD<byte[]> {
 
     /** All of it, for a task. Shared by the tasks of this JVM: not to be written to. */
     Start whole(TaskContext context) {
+        Linger.OF_TRAINING.keepFor(context);
         synchronized (ModelRdd.class) {
             Key key = key();
             if (key.equals(computed)) return whole;

@@ -47,11 +47,15 @@ public record Plan(Network network, int shards, Window.Size window, boolean stre
         if (shards.windows() * epochs > Integer.MAX_VALUE)
             throw new BadInput("epochs " + epochs + " of " + shards.windows() + " windows are " + shards.windows() * epochs + " windows, expected at most "
                     + Integer.MAX_VALUE + "; lower epochs, or raise batch, seqLen, batchTokens or shards");
+        if (settings.get(Setting.FROZEN_VECTORS) && settings.get(Setting.OPTIMIZER).equals("adamw") && settings.get(Setting.WEIGHT_DECAY) > 0)
+            throw new BadInput("frozenVectors is given, but adamw's weightDecay " + settings.get(Setting.WEIGHT_DECAY) + " would move them; set --weightDecay 0 or --optimizer adam, or train the vectors too");
+        if (settings.get(Setting.FROZEN_VECTORS) && network.tied())
+            throw new BadInput("frozenVectors is given, but with tied they are the softmax's weights, which must be learnt; leave one of the two out");
         Plan plan = new Plan(network, shards.count(), shards.size(), shards.streams(), shards.targets(), (int) shards.windows(),
                 gradients ? 1 : settings.get(Setting.WINDOWS_PER_ROUND), epochs, gradientsUntil(settings),
                 new Dropout(settings.get(Setting.DROPOUT), settings.get(Setting.INPUT_DROPOUT), settings.get(Setting.DROPOUT_MASK).equals("window")),
                 new Optimizer(settings.get(Setting.OPTIMIZER), settings.get(Setting.MOMENTUM), settings.get(Setting.NESTEROV),
-                        settings.get(Setting.WEIGHT_DECAY), settings.get(Setting.CLIP_NORM)),
+                        settings.get(Setting.WEIGHT_DECAY), settings.get(Setting.CLIP_NORM), settings.get(Setting.FROZEN_VECTORS)),
                 OuterOptimizer.of(settings), settings.get(Setting.EMA_DECAY));
         try {
             plan.layout();
@@ -168,10 +172,11 @@ public record Plan(Network network, int shards, Window.Size window, boolean stre
     }
 
     /** Bytes of the driver's heap: the model that is kept, with velocity and average, a newer one as it is fetched, its parts as they
-     *  arrive, and the states of all shards with them, beside what Spark itself takes. Replicas' vectors do not come here. */
+     *  arrive, and the states of all shards with them, the parameters of the best epoch so far, which labelled sequences keep, and what Spark itself
+     *  takes. Replicas' vectors do not come here. */
     public long driverHeap() {
         long model = (long) network.parameterCount() * (vectors() + (emaDecay > 0 ? 1 : 0));
-        return SPARK_HEAP + 3 * Float.BYTES * (model + carriedFloats());
+        return SPARK_HEAP + Float.BYTES * (3 * (model + carriedFloats()) + (streams ? 0 : network.parameterCount()));
     }
 
     /** The step on the mean gradient needs no window. */

@@ -12,7 +12,7 @@ import org.rondo.kernels.Replica;
 import org.rondo.kernels.Replica.Stretch;
 
 /** Open replicas of this JVM, kept from round to round so that their memory is allocated once: as many as tasks ever ran at
- *  a time. They are workspaces, nothing more: any of them may serve any shard. */
+ *  a time; until there are none for a while ({@link Linger}). They are workspaces, nothing more: any of them may serve any shard. */
 final class ReplicaPool {
     private static final Deque<Replica> IDLE = new ArrayDeque<>();
     private static Open open;

@@ -47,7 +47,7 @@ public final class Trainer {
             Selection selection = Selection.of(settings, corpus);
             Provenance provenance = new Provenance(sc, settings, planned, corpus, selection.metric());
             LearningRate rate = LearningRate.start(settings, corpus.validation() != null);
-            TrainingState state = output.resume(provenance, selection).orElseGet(() -> TrainingState.initial(planned, settings, rate, selection));
+            TrainingState state = output.resume(provenance, selection).orElseGet(() -> TrainingState.initial(planned, settings, rate, selection, corpus.vectors()));
             Plan plan = settled(planned, shards.rdd(), state, provenance, output);
             TrainingState.Cursor cursor = state.cursor();
             if (!plan.averagesGradients() && plan.shards() > 1) progress.note(plan.outer().says(plan.rounds().orElse(0)));

@@ -156,18 +156,19 @@ public final class Scorer {
         StructType schema = schema(original, examples.schema().apply(Examples.SEQUENCE).dataType(), name);
         JavaSparkContext sc = new JavaSparkContext(examples.sparkSession().sparkContext());
         if (sc.isLocal()) Kernel.check(kernel);
-        if (sent == null) sent = new Sent(sc, model, kernel);
+        if (sent == null || !sent.application.equals(sc.sc().applicationId())) sent = new Sent(sc, model, kernel);
         List<String> names = List.of(examples.columns());
         return examples.mapPartitions(new Work(sent, names.indexOf(Examples.SEQUENCE), names.indexOf(ERROR), schema.size(), settings.get(Setting.BATCH_TOKENS), sums),
                 Encoders.row(schema));
     }
 
     /** The model as executors get it: once each. In parts, as Kryo 4 cannot write records.
-     *  @param key to tell models apart by, within a JVM */
-    private record Sent(String key, String kernel, Broadcast<float[]> parameters, Broadcast<byte[]> rest) implements Serializable {
+     *  @param application of Spark, whose executors have it
+     *  @param key         to tell models apart by, within a JVM */
+    private record Sent(String application, String key, String kernel, Broadcast<float[]> parameters, Broadcast<byte[]> rest) implements Serializable {
 
         Sent(JavaSparkContext sc, Model model, String kernel) {
-            this(UUID.randomUUID().toString(), kernel, sc.broadcast(model.parameters()), sc.broadcast(bytes(List.of(model.network(), model.lexicon()))));
+            this(sc.sc().applicationId(), UUID.randomUUID().toString(), kernel, sc.broadcast(model.parameters()), sc.broadcast(bytes(List.of(model.network(), model.lexicon()))));
         }
 
         private static byte[] bytes(Object object) {

@@ -66,7 +66,7 @@ class OutputTest {
         assertTrue(Files.exists(parents) && !Files.exists(dir), "what was there before stays");
 
         Output written = open();
-        written.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        written.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST, null).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         written.close();
         assertTrue(Files.exists(dir.resolve("checkpoints/round-00000000/commit.json")));
     }
@@ -77,7 +77,7 @@ class OutputTest {
                 + "set --output to another directory, or --overwrite to write into it";
         assertEquals(expected, refused());
         Output output = open("overwrite", "true");
-        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST, null).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         output.finish(model());
         assertEquals("mine", Files.readString(weights));
         assertEquals("mine", Files.readString(notes));
@@ -88,7 +88,7 @@ class OutputTest {
 
     @Test void aFinishedTrainingLeavesTheModelAlone() throws IOException {
         Output output = open();
-        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST, null).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         output.finish(model());
         try (var files = Files.list(dir)) {
             assertEquals(List.of("model.json", "model.safetensors", "vocabulary.txt"), files.map(f -> f.getFileName().toString()).sorted().toList());
@@ -99,7 +99,7 @@ class OutputTest {
 
     @Test void aModelThatWasNotFinishedIsTakenUp() throws IOException {
         Output output = open();
-        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST, null).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         write("model.safetensors");
         Files.writeString(dir.resolve("model.json"), "{ \"format\" : 1,");       // killed here
         open();
@@ -144,7 +144,7 @@ class OutputTest {
 
     private Map<String, String> differencesWithMoreEpochs(String decay) {
         try (Corpus corpus = Corpus.read(sc, settings(), note -> { })) {
-            Checkpoint three = TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST)
+            Checkpoint three = TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST, null)
                     .toCheckpoint(plan().moments(), new Provenance(sc, settings("decay", decay), plan(), corpus, null).checkpointFacts());
             return new Provenance(sc, settings("decay", decay, "epochs", "5"), plan(), corpus, null).differences(three);
         }
@@ -153,7 +153,7 @@ class OutputTest {
     @Test void damagedCheckpointsAreDroppedOnlyIfAsked() throws IOException {
         try (Corpus corpus = Corpus.read(sc, settings(), note -> { })) {
             Provenance provenance = new Provenance(sc, settings(), plan(), corpus, null);
-            open().write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), provenance.checkpointFacts()));
+            open().write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST, null).toCheckpoint(plan().moments(), provenance.checkpointFacts()));
             assertEquals(0, open().resume(provenance, Selection.LAST).orElseThrow().cursor().round());
             Files.write(dir.resolve("checkpoints/round-00000000/state.safetensors"), new byte[1]);
             notes.clear();

@@ -101,7 +101,7 @@ class TrainerTest {
         assertEquals(0, kernelThreads());
     }
 
-    private static long kernelThreads() {
+    static long kernelThreads() {
         return Thread.getAllStackTraces().keySet().stream().filter(t -> t.getName().startsWith("rondo-kernel-")).count();
     }
 

@@ -48,7 +48,7 @@ class UnequalShardsTest {
                 Settings settings = settings(lengths.length, averaging).with(Setting.OPTIMIZER, optimizer).with(Setting.MOMENTUM, momentum)
                         .with(Setting.OUTER_OPTIMIZER, outer).with(Setting.INNER_STATE, innerState);
                 Streams[] shards = shards(0, lengths);
-                agrees(sc, settings, shards, TrainingState.initial(plan(settings, shards), settings, LearningRate.start(settings, false), Selection.LAST), Arrays.toString(lengths));
+                agrees(sc, settings, shards, TrainingState.initial(plan(settings, shards), settings, LearningRate.start(settings, false), Selection.LAST, null), Arrays.toString(lengths));
             }
         }
     }
@@ -60,7 +60,7 @@ class UnequalShardsTest {
         Settings settings = settings(shards.length, averaging).with(Setting.CELL, "relu").with(Setting.LAYERS, 1).with(Setting.DROPOUT, "0").with(Setting.OPTIMIZER, "sgd")
                 .with(Setting.LEARNING_RATE, "1e-9").with(Setting.EPOCHS, 1);
         Plan plan = plan(settings, shards);
-        TrainingState state = TrainingState.initial(plan, settings, LearningRate.start(settings, false), Selection.LAST);
+        TrainingState state = TrainingState.initial(plan, settings, LearningRate.start(settings, false), Selection.LAST, null);
         Network network = plan.network();
         set(state, network.tensor("embedding.weight"), i -> i < network.embedding() ? 1 : -1);
         set(state, network.tensor("weight_ih_l0"), i -> 1);
