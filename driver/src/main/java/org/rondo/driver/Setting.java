@@ -172,6 +172,11 @@ public record Setting<T>(String key, String fallback, String expected, String do
         return "--" + key + " (" + sparkKey() + ")";
     }
 
+    /** Whether it may be a word, as auto, where otherwise it is a number. */
+    public boolean isNumberOrWord() {
+        return expected.contains(", or a");
+    }
+
     /** Whether {@code --key} alone means true. */
     public boolean isFlag() {
         return expected.equals(TRUE_OR_FALSE);

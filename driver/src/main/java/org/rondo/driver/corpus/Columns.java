@@ -57,6 +57,10 @@ record Columns(Example.Form form, String sequence, Examples.Target target, Strin
         return this;
     }
 
+    static void require(String name, List<String> there, String where, Setting<?> setting) {
+        if (!there.contains(name)) throw missing(name, there, where, setting);
+    }
+
     private static BadInput missing(String name, List<String> there, String where, Setting<?> setting) {
         return new BadInput("no column '" + name + "' in " + where + ", which has " + listed(there)
                 + Settings.nearest(name, there).map(near -> "; the nearest is '" + near + "'").orElse("") + "; set " + setting.option());

@@ -2,6 +2,8 @@ package org.rondo.driver.corpus;
 
 import java.util.function.Consumer;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
@@ -16,13 +18,23 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
     /** @param notes hears what was chosen, and what was left out
      *  @throws BadInput if there is nothing to learn from, or nothing in what is to be held out */
     public static Corpus read(JavaSparkContext sc, Settings settings, Consumer<String> notes) {
-        return Task.of(settings) == Task.LANGUAGE_MODEL ? ofText(sc, settings, notes) : ofExamples(sc, settings, notes);
+        fraction(settings.get(Setting.VALIDATION));      // is wrong before anything is read
+        String input = settings.get(Setting.INPUT);
+        return Task.of(settings) == Task.LANGUAGE_MODEL ? of(sc, Text.open(sc, input), settings, notes)
+                : of(sc, Examples.read(sc, input, Task.of(settings).target(settings), settings, notes), settings, notes);
     }
 
-    private static Corpus ofText(JavaSparkContext sc, Settings settings, Consumer<String> notes) {
+    /** The same of a table that is already a Dataset, as {@code name} in messages: of labelled sequences, or of the lines of a text ({@link Text#of}). */
+    public static Corpus of(Dataset<Row> table, String name, Settings settings, Consumer<String> notes) {
+        fraction(settings.get(Setting.VALIDATION));
+        JavaSparkContext sc = new JavaSparkContext(table.sparkSession().sparkContext());
+        return Task.of(settings) == Task.LANGUAGE_MODEL ? of(sc, Text.of(table, settings.get(Setting.TEXT_COLUMN), name), settings, notes)
+                : of(sc, Examples.read(table, name, Task.of(settings).target(settings), settings, notes), settings, notes);
+    }
+
+    private static Corpus of(JavaSparkContext sc, Text text, Settings settings, Consumer<String> notes) {
         String validation = settings.get(Setting.VALIDATION);
         double fraction = fraction(validation);
-        Text text = Text.open(sc, settings.get(Setting.INPUT));
         Pretrained pretrained = Pretrained.read(Vocabulary.count(text, settings), false, settings, sc.hadoopConfiguration(), notes);
         Vocabulary vocabulary = pretrained.words();
         Tokens all = Tokens.encode(text, vocabulary), heldOut = null;
@@ -40,14 +52,13 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
         }
     }
 
-    private static Corpus ofExamples(JavaSparkContext sc, Settings settings, Consumer<String> notes) {
-        String validation = settings.get(Setting.VALIDATION), input = settings.get(Setting.INPUT);
+    private static Corpus of(JavaSparkContext sc, Examples all, Settings settings, Consumer<String> notes) {
+        String validation = settings.get(Setting.VALIDATION);
         double fraction = fraction(validation);
-        Examples.Target target = Task.of(settings).target(settings);
-        Examples all = Examples.read(sc, input, target, settings, notes), heldOut = null;
+        Examples heldOut = null;
         try {
-            long training = training(all.count(), fraction, 1, "sequences", input, validation);
-            if (Double.isNaN(fraction)) heldOut = Examples.read(sc, validation, target, settings, notes);
+            long training = training(all.count(), fraction, 1, "sequences", all.name(), validation);
+            if (Double.isNaN(fraction)) heldOut = Examples.read(sc, validation, Task.of(settings).target(settings), settings, notes);
             else if (fraction > 0) heldOut = all.slice(training, all.count());
             Examples learnt = all.slice(0, training);
             Lexicon counted = Lexicon.count(learnt, settings);

@@ -144,6 +144,12 @@ public final class Examples implements Data {
         return read(new JavaSparkContext(table.sparkSession().sparkContext()), Table.source(table, false, name, target, settings, notes), target, settings, notes);
     }
 
+    /** Whether a table with these columns has what is read of it, before anything runs.
+     *  @throws BadInput if there is no column of sequences or targets, or one of another type */
+    public static void check(StructType table, String name, Target target, Settings settings) {
+        Table.columns(table, name, target, settings, note -> { });
+    }
+
     /** Every record there is, with its original columns, then {@link #SEQUENCE} and {@link #ERROR}. The original columns of text are
      *  {@code text}, of conll and conllu {@code tokens} and {@code labels} (null where a line has none); of csv and tsv they are strings. */
     public static Dataset<Row> score(JavaSparkContext sc, String path, Task task, Settings settings, Consumer<String> notes) {

@@ -97,7 +97,7 @@ final class Table {
         };
     }
 
-    private static Column named(String column) {
+    static Column named(String column) {
         return col("`" + column.replace("`", "``") + "`");
     }
 

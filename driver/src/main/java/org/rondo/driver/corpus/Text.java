@@ -10,6 +10,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.util.Comparator;
 import java.util.Iterator;
+import java.util.List;
+import java.util.Spliterator;
+import java.util.Spliterators;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.io.LongWritable;
@@ -24,41 +30,81 @@ import org.apache.hadoop.security.AccessControlException;
 import org.apache.spark.api.java.JavaNewHadoopRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StringType;
+import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.CollectionAccumulator;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.Setting;
 import scala.Tuple2;
 
-/** Text on any Hadoop file system: by definition its lines, each ended by '\n', in the order (path, offset). Lines are read
- *  as Hadoop reads them: they end with \n, \r or \r\n, a byte order mark is dropped, compression goes by the file's name. */
+/** A text: by definition its lines, each ended by '\n'. Of files on any Hadoop file system they are in the order (path, offset), and read
+ *  as Hadoop reads them: they end with \n, \r or \r\n, a byte order mark is dropped, compression goes by the file's name. Of a table they are
+ *  its rows, in the order of its partitions and of the rows in them. */
 public final class Text {
     private final JavaSparkContext sc;
-    private final Input input;
-    private final JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text> splits;
+    private final String path;
+    private final JavaRDD<Split> splits;
     private final CollectionAccumulator<Defect> defects;
 
-    /** What a pass makes of one split. A split starts at byte {@code start} of {@code file}; the lines are those that start in it. */
+    /** Lives within a task. It starts at byte {@code start} of {@code file}, and the lines are those that start in it; of a table it is partition
+     *  {@code start}, and {@code file} the table's name. */
+    private record Split(String file, long start, Iterator<String> lines) { }
+
+    /** What a pass makes of one split. */
     @FunctionalInterface
     interface Reader<T> extends Serializable {
         Iterator<T> read(String file, long start, Iterator<String> lines);
     }
 
-    private Text(Input input, JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text> splits, JavaSparkContext sc) {
+    private Text(JavaSparkContext sc, String path, Function<CollectionAccumulator<Defect>, JavaRDD<Split>> splits) {
         this.sc = sc;
-        this.input = input;
-        this.splits = splits;
-        this.defects = sc.sc().collectionAccumulator("defects of " + path());
+        this.path = path;
+        this.defects = sc.sc().collectionAccumulator("defects of " + path);
+        this.splits = splits.apply(defects);
     }
 
     /** @param path as {@link Input} says
      *  @throws BadInput if there is no such path, or no file with text in it */
     public static Text open(JavaSparkContext sc, String path) {
         Input input = Input.of(sc, path);
-        return new Text(input, input.splits(Format.class, LongWritable.class, org.apache.hadoop.io.Text.class), sc);
+        JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text> splits = input.splits(Format.class, LongWritable.class, org.apache.hadoop.io.Text.class);
+        return new Text(sc, input.path().toString(), defects -> input.inFewTasks(splits.mapPartitionsWithInputSplit((split, records) -> {
+            FileSplit part = (FileSplit) split;
+            String file = part.getPath().toString();
+            return List.of(new Split(file, part.getStart(), new Lines(file, records, defects))).iterator();
+        }, false)));
     }
 
-    /** Absolute, with its file system, as given to {@link #open}. */
+    /** A row is a line, or several where it has line feeds in it. Computed anew in every pass: rows that change their order between two
+     *  passes, as after a shuffle without a sort, make another text of it.
+     *  @param column of strings, not null
+     *  @param name   for messages */
+    static Text of(Dataset<Row> table, String column, String name) {
+        JavaRDD<Row> rows = table.select(Table.named(column)).javaRDD();
+        return new Text(new JavaSparkContext(table.sparkSession().sparkContext()), name, defects -> rows.mapPartitionsWithIndex((partition, some) -> {
+            Stream<Row> lines = StreamSupport.stream(Spliterators.spliteratorUnknownSize(some, Spliterator.ORDERED), false);
+            return List.of(new Split(name, partition, lines.flatMap(row -> {
+                if (row.isNullAt(0)) defects.add(new Defect(name, partition, name + " has a row whose column '" + column
+                        + "' is null, expected a line of text; leave such rows out, e.g. with na().drop(), or fill them"));
+                return row.isNullAt(0) ? Stream.empty() : row.getString(0).isEmpty() ? Stream.of("") : row.getString(0).lines();
+            }).iterator())).iterator();
+        }, false));
+    }
+
+    /** @throws BadInput if a table with these columns has none of that name, or it is not one of strings */
+    public static void check(StructType table, String column, String name) {
+        Columns.require(column, List.of(table.fieldNames()), name, Setting.TEXT_COLUMN);
+        DataType type = table.apply(column).dataType();
+        if (!(type instanceof StringType)) throw new BadInput("column '" + column + "' of " + name + " is " + type.simpleString() + ", expected string, a line of text; set "
+                + Setting.TEXT_COLUMN.option());
+    }
+
+    /** Absolute, with its file system, as given to {@link #open}; or a table's name. */
     public String path() {
-        return input.path().toString();
+        return path;
     }
 
     JavaSparkContext context() {
@@ -72,12 +118,7 @@ public final class Text {
 
     /** One record stream over all splits, in no order. A pass that has run calls {@link #check} before it uses a result. */
     <T> JavaRDD<T> read(Reader<T> reader) {
-        CollectionAccumulator<Defect> found = defects;
-        JavaRDD<T> read = splits.mapPartitionsWithInputSplit((split, records) -> {
-            FileSplit part = (FileSplit) split;
-            return reader.read(part.getPath().toString(), part.getStart(), new Lines(part.getPath().toString(), records, found));
-        }, false);
-        return input.inFewTasks(read);
+        return splits.flatMap(split -> reader.read(split.file, split.start, split.lines));
     }
 
     /** Defects travel as data: an exception in a task would be tried four times, and reach the driver as a string.

@@ -21,8 +21,26 @@ import org.rondo.driver.checkpoints.Model;
 /** The output directory of a training: checkpoints while it runs, the model once it is done. Nothing of an earlier model is
  *  touched before the new one is there to be written, and only with {@code overwrite}. Directories that were made and stayed
  *  empty, because training was refused or failed before its first checkpoint, go when this is closed. */
-final class Output implements AutoCloseable {
+class Output implements AutoCloseable {
     private static final String CHECKPOINTS = "checkpoints";
+    /** Where nothing is kept: the model goes to the caller alone. */
+    static final Output NONE = new Output() {
+        @Override Optional<TrainingState> resume(Provenance provenance, Selection selection) {
+            return Optional.empty();
+        }
+
+        @Override boolean isDue(TrainingState.Cursor cursor) {
+            return false;
+        }
+
+        @Override void write(Checkpoint checkpoint) { }
+
+        @Override Model finish(Model model) {
+            return model;
+        }
+
+        @Override public void close() { }
+    };
 
     private final Path directory;
     private final Configuration conf;
@@ -32,6 +50,15 @@ final class Output implements AutoCloseable {
     private final Progress progress;
     /** From the inmost outwards. */
     private final List<Path> made = new ArrayList<>();
+
+    private Output() {
+        directory = null;
+        conf = null;
+        fs = null;
+        checkpoints = null;
+        settings = null;
+        progress = null;
+    }
 
     private Output(Path directory, Configuration conf, Settings settings, Progress progress) throws IOException {
         this.fs = Storage.of(directory, conf);

@@ -47,7 +47,7 @@ final class Provenance {
         identity.put("data", corpus.training().checksum());
         identity.put("validation data", corpus.validation() == null ? "none" : corpus.validation().checksum());
         facts.put("parameters", plan.network().parameterCount());
-        ObjectNode data = facts.putObject("data").put("input", settings.get(Setting.INPUT)).put(corpus.training() instanceof Tokens ? "tokens" : "sequences", corpus.training().count())
+        ObjectNode data = facts.putObject("data").put("input", settings.has(Setting.INPUT) ? settings.get(Setting.INPUT) : "a table").put(corpus.training() instanceof Tokens ? "tokens" : "sequences", corpus.training().count())
                 .put("checksum", corpus.training().checksum()).put("heldOut", corpus.validation() == null ? 0 : corpus.validation().count());
         if (corpus.training() instanceof Tokens tokens) data.put("unknown", tokens.unknown());
         facts.set("settings", new ObjectMapper().valueToTree(settings.all()));

@@ -1,6 +1,7 @@
 package org.rondo.driver.rounds;
 
 import java.util.Locale;
+import java.util.function.Supplier;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.BadInput;
@@ -13,7 +14,7 @@ import org.rondo.driver.scoring.Evaluation;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Shard;
 
-/** Trains a model: the whole algorithm is {@link #train()}. The model is a function of data, plan and seed, whatever
+/** Trains a model: the whole algorithm is {@link #train(boolean, Supplier)}. The model is a function of data, plan and seed, whatever
  *  the cluster and however often the driver is killed and started again. */
 public final class Trainer {
     private final JavaSparkContext sc;
@@ -29,8 +30,17 @@ public final class Trainer {
     /** Trains to the end of the plan, from the newest good checkpoint if the output directory has one, and writes the model.
      *  @throws org.rondo.driver.BadInput if the data or the output directory cannot be used, or training diverges */
     public Model train() {
+        return train(true, () -> Corpus.read(sc, settings, progress::note));
+    }
+
+    /** The same of a corpus that is made then, and closed. Unless {@link Setting#OUTPUT} is set nothing is written, neither checkpoints nor the model. */
+    public Model train(Supplier<Corpus> reading) {
+        return train(settings.has(Setting.OUTPUT), reading);
+    }
+
+    private Model train(boolean writes, Supplier<Corpus> reading) {
         if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));       // before the text is read, and not once a task
-        try (Output output = Output.open(sc, settings, progress); Corpus corpus = Corpus.read(sc, settings, progress::note);
+        try (Output output = writes ? Output.open(sc, settings, progress) : Output.NONE; Corpus corpus = reading.get();
                 Shards shards = corpus.training().shards(Plan.network(settings, corpus.lexicon()), corpus.lexicon(), settings)) {
             Plan planned = Plan.of(settings, corpus, shards);
             ExecutorMemory.of(sc, planned).check(progress::note);

@@ -34,6 +34,10 @@ public enum Metric {
         return List.of(values()).stream().filter(metric -> metric.key.equals(key)).findFirst().orElseThrow(() -> new IllegalArgumentException("no metric " + key));
     }
 
+    public boolean isHigherBetter() {
+        return higherIsBetter;
+    }
+
     public boolean isBetter(double a, double than) {
         return higherIsBetter ? a > than : a < than;
     }

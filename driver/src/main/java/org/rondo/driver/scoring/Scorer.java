@@ -98,27 +98,33 @@ public final class Scorer {
         if (vectors != model.lexicon().features() > 0) throw new BadInput(name + " has " + (vectors ? "vectors" : "tokens") + ", expected "
                 + (vectors ? "tokens" : "vectors of " + model.lexicon().features() + " numbers") + ", as the model reads; set "
                 + (vectors ? Setting.TOKENS_COLUMN.option() + " or " + Setting.TEXT_COLUMN.option() : Setting.FEATURES_COLUMN.option()));
+        Lexicon lexicon = model.lexicon();
+        return schema(original, lexicon.task(), lexicon.scheme() != TagScheme.NONE, lexicon.values(), name);
+    }
+
+    /** What the models of a task make of a table, also before there is one.
+     *  @param entities whether labels of tokens say where such are
+     *  @param values   numbers to predict, of regression
+     *  @param name     of the table, for messages
+     *  @throws BadInput if a column has the name of one that is added */
+    public static StructType schema(StructType original, Task task, boolean entities, int values, String name) {
+        StructType predictions = new StructType();
+        predictions = switch (task) {
+            case LANGUAGE_MODEL -> predictions.add(LOG_PROBABILITIES, createArrayType(FloatType, false)).add(PERPLEXITY, DoubleType);
+            case TAGGING -> {
+                StructType tags = predictions.add(TAGS, createArrayType(StringType, false));
+                yield entities ? tags.add(ENTITIES, createArrayType(ENTITY, false)) : tags;
+            }
+            case CLASSIFICATION -> predictions.add(PREDICTION, StringType).add(PROBABILITIES, createMapType(StringType, DoubleType, false));
+            case REGRESSION -> predictions.add(PREDICTION, values == 1 ? DoubleType : createArrayType(DoubleType, false));
+        };
         StructType all = original;
-        for (StructField added : predictions().add(ERROR, StringType).fields()) {
+        for (StructField added : predictions.add(ERROR, StringType).fields()) {
             for (String there : original.fieldNames()) if (there.equalsIgnoreCase(added.name()))
                 throw new BadInput(name + " has a column '" + there + "', which is what scoring adds; rename it, or leave it out");
             all = all.add(added);
         }
         return all;
-    }
-
-    private StructType predictions() {
-        Lexicon lexicon = model.lexicon();
-        StructType predictions = new StructType();
-        return switch (lexicon.task()) {
-            case LANGUAGE_MODEL -> predictions.add(LOG_PROBABILITIES, createArrayType(FloatType, false)).add(PERPLEXITY, DoubleType);
-            case TAGGING -> {
-                StructType tags = predictions.add(TAGS, createArrayType(StringType, false));
-                yield lexicon.scheme() == TagScheme.NONE ? tags : tags.add(ENTITIES, createArrayType(ENTITY, false));
-            }
-            case CLASSIFICATION -> predictions.add(PREDICTION, StringType).add(PROBABILITIES, createMapType(StringType, DoubleType, false));
-            case REGRESSION -> predictions.add(PREDICTION, lexicon.values() == 1 ? DoubleType : createArrayType(DoubleType, false));
-        };
     }
 
     /** Lazily; also of a stream.
