@@ -60,7 +60,7 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
                     Quickstart.DEFAULTS, Quickstart::run),
             new Job("gradient-flow", "Shows where gradients vanish, explode or stay, k steps back in time: of given models (one, or several with commas between), or of "
                     + "vanilla RNNs and LSTMs before and after a short training.",
-                    List.of(group("Data", MODEL, INPUT, OUTPUT, OVERWRITE), VOCABULARY, group("Network", LAYERS, HIDDEN, EMBEDDING),
+                    List.of(group("Data", MODEL, INPUT, OUTPUT, OVERWRITE), group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY), group("Network", LAYERS, HIDDEN, EMBEDDING),
                             group("Training", BATCH, SEQ_LEN, EPOCHS, LEARNING_RATE), RUN),
                     ShowGradientFlow.DEFAULTS, ShowGradientFlow.DOCS, ShowGradientFlow::run));
 

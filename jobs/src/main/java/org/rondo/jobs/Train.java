@@ -38,7 +38,7 @@ final class Train {
         String cell = settings.get(Setting.CELL);
         if (cell.equals("rnn") || cell.equals("relu"))
             for (Setting<?> setting : List.of(Setting.CANDIDATE_ACTIVATION, Setting.FORGET_BIAS)) useless.put(setting, "without --cell lstm or peephole");
-        if (settings.get(Setting.DROPOUT) == 0) useless.put(Setting.DROPOUT_MASK, "without --dropout above 0");
+        if (settings.get(Setting.DROPOUT) == 0 && settings.get(Setting.INPUT_DROPOUT) == 0) useless.put(Setting.DROPOUT_MASK, "without --dropout or --inputDropout above 0");
         String decay = settings.get(Setting.DECAY);
         if (!decay.equals("epoch")) useless.put(Setting.DECAY_EVERY, "without --decay epoch");
         if (!decay.equals("epoch") && !decay.equals("plateau"))
@@ -52,13 +52,13 @@ final class Train {
     }
 
     /** What is of another task than this one, which reads sequences. */
-    private static void ofOtherTasks(Settings settings, Task task, Map<Setting<?>, String> useless) {
+    static void ofOtherTasks(Settings settings, Task task, Map<Setting<?>, String> useless) {
         int characters = settings.get(Setting.CHARACTER_HIDDEN);
         if (characters == 0 || characters == Setting.UNSET && task != Task.TAGGING) useless.put(Setting.CHARACTER_EMBEDDING, "without --characterHidden above 0");
-        if (task == Task.TAGGING) useless.put(Setting.LABEL_COLUMN, "with --task tagging, which reads labelsColumn");
-        else for (Setting<?> setting : List.of(Setting.LABELS_COLUMN, Setting.TAG_SCHEME, Setting.LEARNT_SCHEME, Setting.HEAD)) useless.put(setting, "without --task tagging");
-        if (task != Task.REGRESSION) useless.put(Setting.VALUES_COLUMN, "without --task regression");
-        for (Setting<?> setting : List.of(Setting.UNIT, Setting.BATCH, Setting.SEQ_LEN)) useless.put(setting, "with --task " + settings.get(Setting.TASK) + ", which reads whole sequences, in batches of batchTokens");
+        if (task == Task.TAGGING) useless.put(Setting.LABEL_COLUMN, "with task tagging, which reads labelsColumn");
+        else for (Setting<?> setting : List.of(Setting.LABELS_COLUMN, Setting.TAG_SCHEME, Setting.LEARNT_SCHEME, Setting.HEAD)) useless.put(setting, "without task tagging");
+        if (task != Task.REGRESSION) useless.put(Setting.VALUES_COLUMN, "without task regression");
+        for (Setting<?> setting : List.of(Setting.UNIT, Setting.BATCH, Setting.SEQ_LEN)) useless.put(setting, "with task " + task.key() + ", which reads whole sequences, in batches of batchTokens");
     }
 
     /** @param useless and why: "without --decay epoch" */

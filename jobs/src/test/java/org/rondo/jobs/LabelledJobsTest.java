@@ -170,14 +170,14 @@ class LabelledJobsTest {
 
     @Test void whatOtherSettingsMakeUselessIsSaid() {
         run("plan --task tagging --input DIR/tags.conll --unit word --batch 3 --seqLen 4" + SMALL);
-        String why = " is given, but has no effect with --task tagging, which reads whole sequences, in batches of batchTokens";
+        String why = " is given, but has no effect with task tagging, which reads whole sequences, in batches of batchTokens";
         assertEquals(List.of("unit" + why, "batch" + why, "seqLen" + why), err().lines().filter(line -> line.contains("no effect")).toList());
         run("plan --task classification --input DIR/classes.json --head crf --learntScheme io --valuesColumn v --characterEmbedding 3 --hidden 4");
-        assertEquals(List.of("characterEmbedding is given, but has no effect without --characterHidden above 0", "learntScheme is given, but has no effect without --task tagging",
-                "head is given, but has no effect without --task tagging", "valuesColumn is given, but has no effect without --task regression"),
+        assertEquals(List.of("characterEmbedding is given, but has no effect without --characterHidden above 0", "learntScheme is given, but has no effect without task tagging",
+                "head is given, but has no effect without task tagging", "valuesColumn is given, but has no effect without task regression"),
                 err().lines().filter(line -> line.contains("no effect")).toList());
         run("plan --task tagging --input DIR/tags.conll --labelColumn 2 --head crf --labelsColumn 2 --characterEmbedding 3 --hidden 4");
-        assertEquals(List.of("labelColumn is given, but has no effect with --task tagging, which reads labelsColumn"), err().lines().filter(line -> line.contains("no effect")).toList());
+        assertEquals(List.of("labelColumn is given, but has no effect with task tagging, which reads labelsColumn"), err().lines().filter(line -> line.contains("no effect")).toList());
         run("plan --input DIR/text --batch 2 --seqLen 8 --head crf --batchTokens 7 --format conll --hidden 4 --embedding 2");
         why = " is given, but has no effect without another --task: a language model reads a text";
         assertEquals(List.of("format" + why, "head" + why, "batchTokens" + why), err().lines().filter(line -> line.contains("no effect")).toList());

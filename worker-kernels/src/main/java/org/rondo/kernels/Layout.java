@@ -31,7 +31,7 @@ public final class Layout {
     static final int PACKED_ROWS = 1024, HEAD_PANELS = 4;
     private static final int MOST_TOKENS = 1 << 24;
     /** Labels of a softmax that can still be decoded: there is room for a table of their transitions, 1 MB. */
-    static final int MOST_DECODED = 512;
+    public static final int MOST_DECODED = 512;
     /** Sequences that are decoded at a time. */
     private static final int DECODED_AT_ONCE = 4;
 

@@ -1,5 +1,6 @@
 package org.rondo.driver.corpus;
 
+import java.util.List;
 import java.util.function.Consumer;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
@@ -14,6 +15,8 @@ import org.rondo.driver.Settings;
 public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data validation) implements AutoCloseable {
     /** Tokens in which there is one to predict, from the one before it. */
     private static final int LEAST_TOKENS = 2;
+    private static final List<Setting<?>> OF_WORDS = List.of(Setting.EMBEDDING, Setting.CHARACTER_HIDDEN, Setting.CHARACTER_EMBEDDING, Setting.WORD_FORM, Setting.UNKNOWN_RATE,
+            Setting.MIN_COUNT, Setting.MAX_VOCABULARY);
 
     /** @param notes hears what was chosen, and what was left out
      *  @throws BadInput if there is nothing to learn from, or nothing in what is to be held out */
@@ -61,6 +64,7 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
             if (Double.isNaN(fraction)) heldOut = Examples.read(sc, validation, Task.of(settings).target(settings), settings, notes);
             else if (fraction > 0) heldOut = all.slice(training, all.count());
             Examples learnt = all.slice(0, training);
+            useless(learnt, settings, notes);
             Lexicon counted = Lexicon.count(learnt, settings);
             Pretrained pretrained = Pretrained.read(counted.words(), true, settings, sc.hadoopConfiguration(), notes);
             return new Corpus(counted.with(pretrained.words()), pretrained.rows(), learnt, heldOut);
@@ -69,6 +73,14 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
             if (heldOut != null) heldOut.close();
             throw e;
         }
+    }
+
+    /** Says which of the given settings such data make useless. */
+    private static void useless(Examples examples, Settings settings, Consumer<String> notes) {
+        if (examples.width() > 0) for (Setting<?> setting : OF_WORDS)
+            if (settings.has(setting)) notes.accept(setting.key() + " is given, but has no effect: features are read, and no words");
+        if (examples.scheme() == TagScheme.NONE && settings.has(Setting.LEARNT_SCHEME))
+            notes.accept(Setting.LEARNT_SCHEME.key() + " is given, but has no effect: the tags are plain classes");
     }
 
     /** How many of so many tokens or sequences are to learn from.

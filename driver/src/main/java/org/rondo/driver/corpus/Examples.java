@@ -257,7 +257,7 @@ public final class Examples implements Data {
     }
 
     /** What the data are called in messages. */
-    String name() {
+    public String name() {
         return name;
     }
 
@@ -295,9 +295,14 @@ public final class Examples implements Data {
         boolean dropout = settings.get(Setting.DROPOUT) > 0;
         JavaRDD<Shard> made = parts(shards).map(part -> (Shard) part.encode(lexicon, network, unknown, budget)).setName("shards").persist(StorageLevel.MEMORY_AND_DISK());
         JavaSparkContext.fromSparkContext(made.context()).setJobGroup("reading", "encode the sequences of " + name, true);
-        List<long[]> sums = made.map(shard -> new long[] {((Sequences) shard).windows(), shard.targets()}).collect();
-        Window.Size largest = largest(made.map(shard -> (Sequences) shard), network, size -> Layout.forTraining(network, size, dropout, 0));
-        return new Shards(made, shards, largest, false, sums.stream().mapToLong(n -> n[0]).max().orElseThrow(), sums.stream().mapToLong(n -> n[1]).sum());
+        try {
+            List<long[]> sums = made.map(shard -> new long[] {((Sequences) shard).windows(), shard.targets()}).collect();
+            Window.Size largest = largest(made.map(shard -> (Sequences) shard), network, size -> Layout.forTraining(network, size, dropout, 0));
+            return new Shards(made, shards, largest, false, sums.stream().mapToLong(n -> n[0]).max().orElseThrow(), sums.stream().mapToLong(n -> n[1]).sum());
+        } catch (RuntimeException e) {
+            made.unpersist();
+            throw e;
+        }
     }
 
     @Override public Window.Size largest(Network network, Lexicon lexicon, Settings settings) {

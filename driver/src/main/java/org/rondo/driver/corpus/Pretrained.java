@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.rondo.driver.BadInput;
@@ -31,9 +32,11 @@ record Pretrained(Vocabulary words, float[][] rows) {
             throw new BadInput("vectors is " + file + ", but " + (words == null ? "features are" : "characters are") + " read, expected words; leave --vectors out" + (words == null ? "" : ", or set --unit word"));
         Set<String> forms = new HashSet<>();
         for (int id = 1; id < words.size(); id++) forms(words.token(id)).forEach(forms::add);
+        boolean exact = settings.get(Setting.WORD_FORM).equals("exact");
+        Predicate<String> reachable = word -> exact || Lexicon.normal(word).equals(word);       // others no word would find
         int room = joins ? Math.max(0, settings.get(Setting.MAX_VOCABULARY) - words.size()) : 0;
         int[] others = new int[1];
-        WordVectors read = WordVectors.read(file, conf, settings.get(Setting.EMBEDDING), word -> forms.contains(word) || others[0]++ < room, forms.size() + room + 1);
+        WordVectors read = WordVectors.read(file, conf, settings.get(Setting.EMBEDDING), word -> forms.contains(word) || joins && reachable.test(word) && others[0]++ < room, forms.size() + room + 1);
         notes.accept(read.toString());
         Map<String, float[]> vectors = new HashMap<>();
         for (int n = 0; n < read.words().size(); n++) vectors.put(read.words().get(n), read.vectors()[n]);
@@ -43,7 +46,7 @@ record Pretrained(Vocabulary words, float[][] rows) {
         Vocabulary all = frozen ? words.only(word -> vector(word, vectors) != null) : words;
         if (joins) {
             List<String> more = new ArrayList<>();
-            for (String word : read.words()) if (all.id(word) == Vocabulary.UNKNOWN && !word.equals(Vocabulary.UNK)) more.add(word);
+            for (String word : read.words()) if (reachable.test(word) && all.id(word) == Vocabulary.UNKNOWN && !word.equals(Vocabulary.UNK)) more.add(word);
             all = all.with(more.subList(0, Math.min(more.size(), Math.max(0, settings.get(Setting.MAX_VOCABULARY) - all.size()))));
         }
         float[][] rows = new float[all.size()][];

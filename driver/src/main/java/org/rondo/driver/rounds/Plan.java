@@ -8,6 +8,7 @@ import org.rondo.driver.Settings;
 import org.rondo.driver.corpus.Corpus;
 import org.rondo.driver.corpus.Lexicon;
 import org.rondo.driver.corpus.Shards;
+import org.rondo.driver.corpus.TagScheme;
 import org.rondo.driver.corpus.Task;
 import org.rondo.kernels.Cell;
 import org.rondo.kernels.Head;
@@ -113,6 +114,9 @@ public record Plan(Network network, int shards, Window.Size window, Window.Size 
         Network.Spelling spelling = lexicon.characters() == null ? null
                 : new Network.Spelling(lexicon.characters().size(), settings.get(Setting.CHARACTER_EMBEDDING), hidden == Setting.UNSET ? CHARACTER_HIDDEN : hidden);
         Loss loss = lexicon.task() == Task.REGRESSION ? Loss.SQUARED_ERROR : tagging && !settings.get(Setting.HEAD).equals("softmax") ? Loss.CRF : Loss.SOFTMAX;
+        if (tagging && loss == Loss.SOFTMAX && lexicon.scheme() != TagScheme.NONE && lexicon.outputs() > Layout.MOST_DECODED)
+            throw new BadInput("head is softmax, and there are " + lexicon.outputs() + " labels of entities, expected at most " + Layout.MOST_DECODED
+                    + ", between which the best legal ones are looked for; set --head crf, or --learntScheme io for fewer labels");
         try {
             return new Network(lexicon.words() == null ? 0 : lexicon.words().size(), lexicon.words() == null ? lexicon.features() : settings.get(Setting.EMBEDDING), spelling,
                     cell, settings.get(Setting.HIDDEN), settings.get(Setting.LAYERS), !languageModel && !directions.equals("forward"),

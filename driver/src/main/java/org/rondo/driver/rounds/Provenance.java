@@ -104,7 +104,7 @@ final class Provenance {
         if (metric != null) node.put(metric.key(), validation.figure(metric));
     }
 
-    /** Which epoch's model is kept, where that is not the last. */
+    /** Which epoch's model is kept, where the best is. */
     void kept(int epoch) {
         facts.put("keptEpoch", epoch);
     }

@@ -53,8 +53,12 @@ public final class ScoredCorpus {
                 // a column has its name in every row of JSON, also where it is null
                 rows.write().mode(SaveMode.Overwrite).format(format).options(Map.of("ignoreNullFields", "false")).save(output.directory.toString());
                 return tally.all();
-            } catch (RuntimeException failed) {
-                output.dropIfEmpty();
+            } catch (Throwable failed) {         // Spark throws checked exceptions too
+                try {
+                    output.dropIfEmpty();
+                } catch (IOException e) {
+                    failed.addSuppressed(e);
+                }
                 throw failed;
             } finally {
                 sc.clearJobGroup();
@@ -89,6 +93,8 @@ public final class ScoredCorpus {
         } catch (IOException | IllegalArgumentException none) {
             return;      // a table's name, or what reading it has more to say about
         }
+        boolean within = setting == Setting.INPUT && own.startsWith(read);      // folders are read with all that is in them
+        if (within) throw new BadInput("output " + directory + " is within input " + given + ", which would then be read with it; set --output to another directory");
         if (read.startsWith(own)) throw new BadInput("output " + directory + " is or contains " + setting.key() + " " + given + ", expected a directory apart; set --output to another");
     }
 

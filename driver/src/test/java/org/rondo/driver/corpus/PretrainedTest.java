@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,6 +49,17 @@ class PretrainedTest {
         assertEquals(3, read("<unk>\nthe\nParis\n", false).words().size());
     }
 
+    /** In the normal form, which is how words are looked up, nobody would find a word with a capital or a digit. */
+    @Test void wordsThatNobodyWouldFindDoNotJoin() throws IOException {
+        String file = "The 1 2\nparis 3 4\n1999 5 6\n00 7 8\n";
+        assertEquals(List.of(1, 0, 2, 0), ids(read(file, "<unk>\nparis\n"), "paris", "The", "00", "1999"));
+        assertEquals(List.of(1, 2, 4, 3), ids(read(file, "<unk>\nparis\n", "wordForm", "exact"), "paris", "The", "00", "1999"));
+    }
+
+    private static List<Integer> ids(Pretrained read, String... words) {
+        return Stream.of(words).map(read.words()::id).toList();
+    }
+
     /** (1+3+5+7+9)/5 and (2+4+6+8+10)/5. */
     @Test void unknownWordsStartFromTheMean() throws IOException {
         assertArrayEquals(new float[] {5, 6}, read("<unk>\nthe\n", true).rows()[Vocabulary.UNKNOWN]);
@@ -75,6 +87,12 @@ class PretrainedTest {
 
     private String refusal(String vocabulary) {
         return assertThrows(BadInput.class, () -> read(vocabulary, true)).getMessage();
+    }
+
+    private Pretrained read(String file, String vocabulary, String... more) throws IOException {
+        Settings settings = settings(more);
+        Files.writeString(dir.resolve("vectors.txt"), file);
+        return Pretrained.read(vocabulary(vocabulary), true, settings, new Configuration(), notes::add);
     }
 
     private Pretrained read(String vocabulary, boolean joins, String... more) throws IOException {
