@@ -25,6 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.rondo.driver.BadInput;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Corpus;
@@ -86,9 +87,8 @@ class LabelledEvaluationTest {
         assertEquals(1, e.targets());
         assertEquals(Math.log((Math.E + 1) / Math.E), e.loss(), 1e-6);
         assertEquals(0.5, e.classes().accuracy());
-        Evaluation none = evaluation(model, "{\"text\": \"u v\", \"label\": \"z\"}\n", "none.json", settings);
-        assertEquals(0, none.targets());
-        assertEquals(0, none.loss());
+        String message = assertThrows(BadInput.class, () -> evaluation(model, "{\"text\": \"u v\", \"label\": \"z\"}\n", "none.json", settings)).getMessage();
+        assertTrue(message.contains("no sequence whose labels the model all knows; it knows [x, y]"), message);
     }
 
     /** Always 2, of 1 and 5: squares 1 and 9; of the two numbers 1 and 4 it says 2 and 3. */
