@@ -191,7 +191,7 @@ class LabelledJobsTest {
         assertEquals(Rondo.BAD_INPUT, run("evaluate --model DIR/kind --input DIR/unlabelled.json"));
         assertTrue(last().startsWith("rondo: ") && last().contains("label"), err());
         write("others.json", "{\"text\": \"good\", \"label\": \"maybe\"}\n");
-        assertEquals(Rondo.DONE, run("evaluate --model DIR/kind --input DIR/others.json"), err());
-        assertTrue(out().startsWith("loss 0.00000 of each of 0 targets"), out());
+        assertEquals(Rondo.BAD_INPUT, run("evaluate --model DIR/kind --input DIR/others.json"));
+        assertTrue(last().contains("no sequence whose labels the model all knows; it knows [no, yes]"), err());
     }
 }

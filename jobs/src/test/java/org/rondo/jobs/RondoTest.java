@@ -368,7 +368,7 @@ class RondoTest {
             run("plan --input DIR/text --forgetBias 1 --candidateActivation sigmoid --dropoutMask window --cell " + cell + SMALL);
             assertEquals(List.of("candidateActivation is given, but has no effect without --cell lstm or peephole",
                     "forgetBias is given, but has no effect without --cell lstm or peephole",
-                    "dropoutMask is given, but has no effect without --dropout above 0"), err().lines().toList());
+                    "dropoutMask is given, but has no effect without --dropout or --inputDropout above 0"), err().lines().toList());
         }
         run("plan --input DIR/text --forgetBias 1 --candidateActivation sigmoid --cell peephole --dropoutMask window --dropout 0.1" + SMALL);
         assertEquals("", err());
