@@ -119,20 +119,39 @@ public record Lexicon(Task task, Vocabulary words, Vocabulary characters, boolea
      *  @param budget    steps of a batch */
     public Sequences encode(int number, Network network, List<List<?>> sequences, List<?> targets, double unknownRate, int budget) {
         Map<String, Integer> labelIds = new HashMap<>();
-        for (String label : labels) labelIds.put(label, labelIds.size());
-        Map<String, Integer> spelled = new LinkedHashMap<>();
+        if (targets != null) for (String label : labels) labelIds.put(label, labelIds.size());
+        Map<String, Word> distinct = new LinkedHashMap<>();
         Sequence[] encoded = new Sequence[sequences.size()];
         for (int s = 0; s < encoded.length; s++) {
             List<?> steps = sequences.get(s);
             Object target = targets == null ? null : targets.get(s);
             int[] classes = classes(target, labelIds);
-            if (words == null) encoded[s] = Sequence.ofFeatures(floats(steps), classes, values(target), steps.size());
-            else encoded[s] = Sequence.ofTokens(steps.stream().mapToInt(word -> id((String) word)).toArray(), characters == null ? null
-                    : steps.stream().mapToInt(word -> spelled.computeIfAbsent((String) word, w -> spelled.size())).toArray(), classes, values(target));
+            encoded[s] = words == null ? Sequence.ofFeatures(floats(steps), classes, values(target), steps.size()) : tokens(steps, distinct, classes, values(target));
         }
-        int[][] spelling = characters == null ? null : spelled.keySet().stream().map(this::spell).toArray(int[][]::new);
+        int[][] spelling = characters == null ? null : distinct.values().stream().map(Word::spelling).toArray(int[][]::new);
         Rare rare = words == null || unknownRate == 0 ? Rare.NONE : new Rare(Vocabulary.UNKNOWN, words.once(), unknownRate);
         return new Sequences(number, network, encoded, spelling, rare, budget);
+    }
+
+    /** A word of sequences that are encoded together.
+     *  @param id       in the vocabulary
+     *  @param number   among their distinct words, by which it is spelled
+     *  @param spelling null where characters are not read */
+    private record Word(int id, int number, int[] spelling) { }
+
+    /** @param distinct the words before; each is looked up and spelled but once */
+    private Sequence tokens(List<?> steps, Map<String, Word> distinct, int[] classes, float[] values) {
+        int[] ids = new int[steps.size()], numbers = characters == null ? null : new int[ids.length];
+        int t = 0;
+        for (Object step : steps) {
+            String token = (String) step;
+            Word word = distinct.get(token);
+            if (word == null) distinct.put(token, word = new Word(id(token), distinct.size(), characters == null ? null : spell(token)));
+            ids[t] = word.id;
+            if (numbers != null) numbers[t] = word.number;
+            t++;
+        }
+        return Sequence.ofTokens(ids, numbers, classes, values);
     }
 
     /** Lines of text as a language model reads them: each from the end of a line before it, to its own end, every token a target.
@@ -185,7 +204,7 @@ public record Lexicon(Task task, Vocabulary words, Vocabulary characters, boolea
 
     /** Ids of a word's characters: one at least. */
     private int[] spell(String word) {
-        int[] all = word.codePoints().map(c -> characters.id(Character.toString(c))).toArray();
+        int[] all = word.codePoints().map(characters::id).toArray();
         if (all.length == 0) return new int[] {Vocabulary.UNKNOWN};
         if (all.length <= LONGEST_WORD) return all;
         int[] ends = Arrays.copyOf(all, LONGEST_WORD);

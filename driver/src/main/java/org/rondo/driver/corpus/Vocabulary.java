@@ -123,6 +123,11 @@ public final class Vocabulary implements Serializable {
         return ids().getOrDefault(token, UNKNOWN);
     }
 
+    /** The same of a token that is one code point. */
+    int id(int codePoint) {
+        return id(string(codePoint));
+    }
+
     /** A line of a text, and its end. */
     public int[] encode(String line) {
         return collect(sink -> encode(line, sink));
@@ -207,7 +212,7 @@ public final class Vocabulary implements Serializable {
 
     private static void split(String unit, String line, boolean end, Strings sink) {
         if (unit.equals(CHARACTER)) {
-            line.codePoints().forEach(c -> sink.token(c < ASCII.length ? ASCII[c] : Character.toString(c), 1));
+            line.codePoints().forEach(c -> sink.token(string(c), 1));
             if (end) sink.token("\n", 1);
             return;
         }
@@ -232,6 +237,10 @@ public final class Vocabulary implements Serializable {
     }
 
     private static final String[] ASCII = IntStream.range(0, 128).mapToObj(Character::toString).toArray(String[]::new);
+
+    private static String string(int codePoint) {
+        return codePoint < ASCII.length ? ASCII[codePoint] : Character.toString(codePoint);
+    }
 
     private static int skip(String line, int at, boolean blanks) {
         while (at < line.length() && Character.isWhitespace(line.codePointAt(at)) == blanks) at += Character.charCount(line.codePointAt(at));
