@@ -204,12 +204,12 @@ public final class Scorer {
         @Override public Iterator<Row> call(Iterator<Row> rows) {
             TaskContext task = TaskContext.get();
             List<Object> key = List.of(sent.key, task.cpus());
-            Predictor predictor = PredictorPool.borrow(key, () -> sent.open(task.cpus()));
+            PredictorPool.Kept kept = PredictorPool.borrow(key, () -> sent.open(task.cpus()));
             task.addTaskCompletionListener(ended -> {
-                if (ended.isFailed() || ended.isInterrupted()) predictor.close();
-                else PredictorPool.giveBack(key, predictor);
+                if (ended.isFailed() || ended.isInterrupted()) kept.predictor.close();
+                else PredictorPool.giveBack(kept);
             });
-            return new Rows(this, rows, predictor);
+            return new Rows(this, rows, kept.predictor);
         }
     }
 

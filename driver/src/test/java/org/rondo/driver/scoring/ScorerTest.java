@@ -3,6 +3,7 @@ package org.rondo.driver.scoring;
 import static org.apache.spark.sql.functions.col;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -263,10 +264,23 @@ class ScorerTest {
     }
 
     @Test void tasksOfOneSlotShareAPredictor() {
-        PredictorPool.close(0);
+        PredictorPool.clear();
         int before = PredictorPool.opened();
         scorer(classifier()).score(tokens(random(60).toArray(String[]::new)).repartition(12), "a table", notes::add).collectAsList();
         assertTrue(PredictorPool.opened() - before <= 2, PredictorPool.opened() - before + " for 12 tasks in 2 slots");
+    }
+
+    @Test void aPredictorThatNoTaskUsesIsClosedByItself() throws InterruptedException {
+        Model model = classifier();
+        List<PredictorPool.Kept> both = IntStream.range(0, 2).mapToObj(n -> PredictorPool.borrow("test " + n, () -> new Predictor(model.network(), model.lexicon(), model.parameters(), "auto", 1))).toList();
+        PredictorPool.clear();
+        both.get(0).linger.after(50);
+        both.forEach(PredictorPool::giveBack);
+        for (long from = System.nanoTime(); PredictorPool.idle() > 1; Thread.sleep(10)) assertTrue(System.nanoTime() - from < 60e9, "waited a minute");
+        assertSame(both.get(1), PredictorPool.borrow("test 1", () -> null));
+        PredictorPool.giveBack(both.get(1));
+        PredictorPool.clear();
+        assertEquals(0, PredictorPool.idle());
     }
 
     // files
