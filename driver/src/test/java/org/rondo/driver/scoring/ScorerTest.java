@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -51,6 +52,7 @@ import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout;
 import org.rondo.kernels.Layout.Block;
 import org.rondo.kernels.Loss;
+import org.rondo.kernels.NativeKernel;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Parameters;
 import org.rondo.kernels.UnrolledNetwork;
@@ -281,6 +283,53 @@ class ScorerTest {
         PredictorPool.giveBack(both.get(1));
         PredictorPool.clear();
         assertEquals(0, PredictorPool.idle());
+    }
+
+    // memory
+
+    private static final AtomicInteger READ = new AtomicInteger();
+
+    private static Iterator<Row> counted(Iterator<Row> rows) {
+        return new Iterator<>() {
+            @Override public boolean hasNext() {
+                return rows.hasNext();
+            }
+
+            @Override public Row next() {
+                READ.incrementAndGet();
+                return rows.next();
+            }
+        };
+    }
+
+    /** Rows of a megabyte, scored or not: a few are in memory together, and not as many as have 100,000 tokens. */
+    @Test void wideRowsAndBrokenOnesCountByTheirBytes() {
+        String wide = "repeat(string(id % 10), 1000000)";
+        for (String columns : List.of("array('a') as tokens, " + wide + " as note", "cast(null as array<string>) as tokens, binary(" + wide + ") as note",
+                "array('a') as tokens, array(named_struct('deep', map(1, " + wide + "))) as note", "cast(null as string) as text, " + wide + " as note")) {
+            READ.set(0);
+            Dataset<Row> table = spark.range(0, 60, 1, 1).selectExpr(columns.split(", (?=cast|binary|array\\(named|repeat)"));
+            Dataset<Row> counted = table.mapPartitions((MapPartitionsFunction<Row, Row>) ScorerTest::counted, Encoders.row(table.schema()));
+            List<Integer> atFirst = scorer(tagger(TagScheme.NONE, List.of("N", "V"), Loss.SOFTMAX)).score(counted, "a table", notes::add).mapPartitions((MapPartitionsFunction<Row, Integer>) rows -> {
+                rows.next();
+                return List.of(READ.get()).iterator();
+            }, Encoders.INT()).collectAsList();
+            assertTrue(atFirst.get(0) <= 10, columns + ": " + atFirst + " rows");
+        }
+    }
+
+    /** The scores of 65,536 labels for so many steps are more than a quarter of this machine's memory. */
+    @Test void tokensOfARefusedRowAreNotScored() throws IOException {
+        int labels = 1 << 16;
+        long steps = NativeKernel.MACHINE / (16L * labels) + 1;
+        Vocabulary words = vocabulary("token", "<unk>\na\nb\n");
+        Model model = model(new Network(words.size(), 3, LSTM, 5, 1, true, new Head(true, Loss.SOFTMAX, labels), false),
+                new Lexicon(Task.TAGGING, words, null, false, 0, IntStream.range(0, labels).mapToObj(n -> "l" + n).toList(), TagScheme.NONE, 0));
+        Path file = Files.writeString(dir.resolve("a.txt"), "a b\n" + "a ".repeat((int) steps) + "\nb\n");
+        Settings settings = Settings.of(Map.of("input", file.toString(), "output", dir + "/out"));
+        ScoredCorpus.Count count = ScoredCorpus.write(sc, new Scorer(model, settings), settings, notes::add, heard -> { });
+        assertEquals("3 3 1", count.rows() + " " + count.tokens() + " " + count.errors());
+        assertTrue(spark.read().parquet(dir + "/out").filter("error is not null").first().<String>getAs("error").contains("more than a quarter of what the machine has"));
     }
 
     // files
