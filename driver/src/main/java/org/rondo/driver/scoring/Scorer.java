@@ -260,6 +260,8 @@ public final class Scorer {
         /** Sequences to score together, and the rows that they are of. */
         private final List<Object> sequences = new ArrayList<>();
         private final List<Integer> rowOf = new ArrayList<>();
+        /** Steps that are scored together, and of a line the most that are at once. */
+        private final int budget;
         /** Of all rows, in tokens. */
         private long size;
         /** Scored, and rows that are not. */
@@ -269,6 +271,7 @@ public final class Scorer {
             this.work = work;
             this.predictor = predictor;
             this.lexicon = predictor.lexicon();
+            this.budget = lexicon.task() == Task.LANGUAGE_MODEL ? predictor.lineSteps(work.budget) : work.budget;
             while (from.hasNext() && size < CHUNK && rows.size() < MOST_ROWS) add(from.next());
         }
 
@@ -292,7 +295,7 @@ public final class Scorer {
             else if (lexicon.features() > 0 && width(sequence) != lexicon.features())
                 fail(r, "the sequence has vectors of " + width(sequence) + " numbers, expected " + lexicon.features() + ", as the model reads");
             else {
-                if (sequence instanceof int[] line && steps > work.budget && !predictor.network().bidirectional()) take(r, sequence, new int[0], predictor.losses(line, work.budget));
+                if (sequence instanceof int[] line && steps > budget && !predictor.network().bidirectional()) take(r, sequence, new int[0], predictor.losses(line, budget));
                 else {
                     sequences.add(sequence);
                     rowOf.add(r);
@@ -348,8 +351,8 @@ public final class Scorer {
         @SuppressWarnings("unchecked")
         private Sequences encoded() {
             List<?> all = sequences;
-            return lexicon.task() == Task.LANGUAGE_MODEL ? lexicon.lines(predictor.network(), (List<int[]>) all, work.budget)
-                    : lexicon.encode(0, predictor.network(), (List<List<?>>) all, null, 0, work.budget);
+            return lexicon.task() == Task.LANGUAGE_MODEL ? lexicon.lines(predictor.network(), (List<int[]>) all, budget)
+                    : lexicon.encode(0, predictor.network(), (List<List<?>>) all, null, 0, budget);
         }
 
         private Row row(Row original, Object[] predictions, String error) {

@@ -332,6 +332,27 @@ class ScorerTest {
         assertTrue(spark.read().parquet(dir + "/out").filter("error is not null").first().<String>getAs("error").contains("more than a quarter of what the machine has"));
     }
 
+    /** Of 9,000 steps, in pieces and at once; and several that are read together. */
+    @Test void linesAreTheSameInPiecesAndTogether() {
+        Model model = languageModel("character", "<unk>\n\\n\na\nb\n \n");
+        Dataset<Row> lines = spark.range(0, 6, 1, 1).selectExpr("id", "substr(repeat(concat('ab ', repeat('a', int(id))), 9000), 1, int(if(id = 2, 9000, 700 + 300 * id))) as text");
+        List<List<String>> scored = Stream.of(1, 640, 1 << 14).map(budget -> new Scorer(model, Settings.of(Map.of("batchTokens", "" + budget))).score(lines, "a table", notes::add)
+                .collectAsList().stream().map(ScorerTest::shown).toList()).toList();
+        assertEquals(scored.get(2), scored.get(0));
+        assertEquals(scored.get(2), scored.get(1));
+    }
+
+    @Test void linesAreReadTogetherAsFarAsThatTakesLittleMemory() {
+        Vocabulary words = vocabulary("word", IntStream.range(0, 50_000).mapToObj(n -> n == 0 ? "<unk>\n" : n == 1 ? "<eos>\n" : "w" + n + "\n").collect(Collectors.joining()));
+        Network network = new Network(words.size(), 3, 5, 2);
+        Predictor many = new Predictor(network, Lexicon.of(words), null, "auto", 1);
+        long beside = Layout.forScoring(network, 1, many.lineSteps(640)).bytes() - Layout.forScoring(network, 1, 1).bytes();
+        assertEquals(1 << 28, beside, 0.05 * (1 << 28), beside + " bytes");
+        assertEquals(5000, many.lineSteps(5000));
+        Model few = languageModel("character", "<unk>\n\\n\na\n");
+        assertEquals(8192, new Predictor(few.network(), few.lexicon(), null, "auto", 1).lineSteps(640));
+    }
+
     // files
 
     @Test void jsonHasEveryColumnInEveryRow() throws IOException {
