@@ -51,7 +51,7 @@ public abstract class SequenceModel<M extends SequenceModel<M>> extends org.apac
         try {
             return scorer().score(dataset.toDF(), table(), note -> LOG.info("{}: {}", uid, note));
         } catch (BadInput e) {
-            throw new IllegalArgumentException(e.getMessage(), e);
+            throw params.refusal(e);
         }
     }
 
@@ -59,7 +59,7 @@ public abstract class SequenceModel<M extends SequenceModel<M>> extends org.apac
         try {
             return scorer().schema(schema);
         } catch (BadInput e) {
-            throw new IllegalArgumentException(e.getMessage(), e);
+            throw params.refusal(e);
         }
     }
 
