@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.SplittableRandom;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.ml.Pipeline;
 import org.apache.spark.ml.PipelineModel;
 import org.apache.spark.ml.PipelineStage;
@@ -25,6 +26,7 @@ import org.apache.spark.ml.tuning.CrossValidator;
 import org.apache.spark.ml.tuning.CrossValidatorModel;
 import org.apache.spark.ml.tuning.ParamGridBuilder;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -258,6 +260,44 @@ class SparkMlTest {
         query.processAllAvailable();
         query.stop();
         assertEquals(2, spark.table("tagged").filter("size(tags) = 3 and error is null").count());
+    }
+
+    // the evaluator by itself
+
+    private static Dataset<Row> tagged(String... labelsAndTags) {
+        return spark.createDataFrame(Arrays.stream(labelsAndTags).map(row -> row.split("\\|")).map(row -> RowFactory.create(row[0].isEmpty() ? null : row[0].split(" "), row[1].split(" "))).toList(),
+                new StructType().add("labels", DataTypes.createArrayType(DataTypes.StringType)).add("tags", DataTypes.createArrayType(DataTypes.StringType)));
+    }
+
+    @Test void aFoldWithoutEntitiesIsMeasured() {
+        Dataset<Row> fold = tagged("O O O|O B-X O", "O|O");
+        assertEquals(0, new SequenceEvaluator().evaluate(fold));
+        assertEquals(1, new SequenceEvaluator().evaluation(fold).entities().overall().found());
+        assertEquals(0.75, new SequenceEvaluator().setMetric("accuracy").evaluate(fold));
+    }
+
+    @Test void aTableWithoutALabelIsRefused() {
+        String tags = "evaluator's table has no row with a label in column 'labels', expected one at least, to measure by";
+        for (Dataset<Row> table : List.of(tagged("|O O"), tagged("O|O").limit(0), tagged("O|O").filter("false"))) assertEquals(tags, refused(table));
+        Dataset<Row> classes = spark.sql("select string(null) label, 'a' prediction, map('a', 1.0D) probabilities");
+        assertEquals("evaluator's table has no row with a label in column 'label', expected one at least, to measure by", refused(classes));
+        assertEquals("evaluator's table has no row with logProbabilities, expected one at least, to measure by", refused(spark.sql("select cast(null as array<float>) logProbabilities")));
+        String mixed = refused(tagged("B-X noun|O O"));
+        assertTrue(mixed.contains("set param tagScheme to one of") && !mixed.contains("--"), mixed);
+    }
+
+    private static String refused(Dataset<Row> table) {
+        return assertThrows(IllegalArgumentException.class, () -> new SequenceEvaluator("evaluator").evaluation(table)).getMessage();
+    }
+
+    /** 1e17 - 1e17 + 3 = 3, but -1e17 + 3 + 1e17 = 0, as 1e17's neighbours are 16 away: and the first partition's task ends last. */
+    @Test void theLossIsThatOfTheRowsInTheirOrderWhicheverTaskEndsFirst() {
+        Dataset<Row> rows = spark.range(0, 3, 1, 3).selectExpr("array(float(case id when 0 then 1e17 when 1 then -1e17 else 3 end)) as logProbabilities");
+        Dataset<Row> late = rows.mapPartitions((MapPartitionsFunction<Row, Row>) some -> {
+            if (org.apache.spark.TaskContext.getPartitionId() == 0) Thread.sleep(1500);
+            return some;
+        }, Encoders.row(rows.schema()));
+        assertEquals(-1, new SequenceEvaluator().setMetric("loss").evaluate(late));
     }
 
     private String path(String name) {
