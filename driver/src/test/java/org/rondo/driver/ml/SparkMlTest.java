@@ -3,6 +3,8 @@ package org.rondo.driver.ml;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -44,6 +46,7 @@ import org.rondo.driver.rounds.Plan;
 import org.rondo.driver.rounds.Progress;
 import org.rondo.driver.rounds.Trainer;
 import org.rondo.driver.scoring.Evaluation;
+import org.rondo.driver.scoring.Scorer;
 
 /** The stages as Spark ML uses them, on real local Spark, and data whose rule a small network learns in seconds. */
 class SparkMlTest {
@@ -260,6 +263,21 @@ class SparkMlTest {
         query.processAllAvailable();
         query.stop();
         assertEquals(2, spark.table("tagged").filter("size(tags) = 3 and error is null").count());
+    }
+
+    @Test void aModelIsSentOnceUntilItsParamsChange() {
+        SequenceTaggerModel model = tagger().setEpochs(1).fit(rows(40, 1));
+        Scorer scorer = model.scorer();
+        model.transform(rows(5, 2)).collectAsList();
+        model.transformSchema(rows(1, 2).schema());
+        assertSame(scorer, model.scorer());
+        Scorer ofLine = model.option("textColumn", "line").scorer();
+        assertNotSame(scorer, ofLine);
+        assertSame(ofLine, model.scorer());
+        model.clear(model.getParam("textColumn"));
+        Scorer byDefault = model.scorer();
+        assertNotSame(ofLine, byDefault);
+        assertNotSame(byDefault, model.option("textColumn", "text").scorer());        // given, it goes before a column of tokens
     }
 
     // the evaluator by itself
