@@ -51,15 +51,18 @@ public abstract class SequenceEstimator<E extends SequenceEstimator<E, M>, M ext
     abstract void check(StructType schema, Settings settings);
 
     /** Trains; with {@code output} set, from the newest checkpoint there.
-     *  @throws IllegalArgumentException if a column is missing or has another type
-     *  @throws BadInput if the rows cannot be learnt from, or training diverges */
+     *  @throws IllegalArgumentException if a column is missing or has another type, the rows cannot be learnt from, or training diverges */
     @Override public M fit(Dataset<?> dataset) {
         transformSchema(dataset.schema());
         Progress progress = new Logged();
         Settings settings = params.settings(this, task);
-        Model trained = new Trainer(new JavaSparkContext(dataset.sparkSession().sparkContext()), settings, progress)
-                .train(() -> Corpus.of(dataset.toDF(), uid + "'s table", settings, progress::note));
-        return copyValues(model(uid, trained), ParamMap.empty()).setParent(this);
+        try {
+            Model trained = new Trainer(new JavaSparkContext(dataset.sparkSession().sparkContext()), settings, progress)
+                    .train(() -> Corpus.of(dataset.toDF(), uid + "'s table", settings, progress::note));
+            return copyValues(model(uid, trained), ParamMap.empty()).setParent(this);
+        } catch (BadInput e) {
+            throw params.refusal(e);
+        }
     }
 
     @Override public StructType transformSchema(StructType schema) {
@@ -69,7 +72,7 @@ public abstract class SequenceEstimator<E extends SequenceEstimator<E, M>, M ext
             // only the rows say whether their tags are entities, unless it is set
             return Scorer.schema(schema, task, !settings.get(Setting.TAG_SCHEME).equals("none"), 1, uid + "'s table");
         } catch (BadInput e) {
-            throw new IllegalArgumentException(e.getMessage(), e);
+            throw params.refusal(e);
         }
     }
 

@@ -3,6 +3,7 @@ package org.rondo.driver.ml;
 import static org.apache.spark.sql.functions.col;
 
 import java.util.Collections;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -19,6 +20,7 @@ import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.corpus.SeenTags;
@@ -81,7 +83,7 @@ public final class SequenceEvaluator extends Evaluator implements DefaultParamsW
         return metric().isHigherBetter();
     }
 
-    /** @throws IllegalArgumentException if there are no predictions or labels, or the metric is no figure of such */
+    /** @throws IllegalArgumentException if there are no predictions or no row has a label, or the metric is no figure of such */
     @Override public double evaluate(Dataset<?> scored) {
         Metric metric = metric();
         Evaluation evaluation = evaluation(scored);
@@ -90,12 +92,20 @@ public final class SequenceEvaluator extends Evaluator implements DefaultParamsW
         return evaluation.figure(metric);
     }
 
-    /** All figures at once: {@code table()} for people, {@code json()} for programs. */
+    /** All figures at once: {@code table()} for people, {@code json()} for programs.
+     *  @throws IllegalArgumentException as {@link #evaluate} */
     public Evaluation evaluation(Dataset<?> scored) {
         Set<String> columns = Set.of(scored.columns());
-        if (columns.contains(Scorer.TAGS)) return ofTags(scored);
-        if (columns.contains(Scorer.PREDICTION)) return ofClasses(scored);
-        if (columns.contains(Scorer.LOG_PROBABILITIES)) return ofText(scored);
+        Evaluation evaluation;
+        try {
+            evaluation = columns.contains(Scorer.TAGS) ? ofTags(scored) : columns.contains(Scorer.PREDICTION) ? ofClasses(scored)
+                    : columns.contains(Scorer.LOG_PROBABILITIES) ? ofText(scored) : null;
+        } catch (BadInput e) {
+            throw params.refusal(e);
+        }
+        if (evaluation != null && evaluation.targets() > 0) return evaluation;
+        if (evaluation != null) throw new IllegalArgumentException(uid + "'s table has no row with " + (evaluation.task() == Task.LANGUAGE_MODEL ? Scorer.LOG_PROBABILITIES
+                : "a label in column '" + label(evaluation.task()) + "'") + ", expected one at least, to measure by");
         throw new IllegalArgumentException(uid + "'s table has none of the columns " + Scorer.TAGS + ", " + Scorer.PREDICTION + " and " + Scorer.LOG_PROBABILITIES
                 + " but " + String.join(", ", scored.columns()) + "; give it what a model's transform returned");
     }
@@ -103,14 +113,7 @@ public final class SequenceEvaluator extends Evaluator implements DefaultParamsW
     private Evaluation ofTags(Dataset<?> scored) {
         JavaRDD<Row> rows = labelled(scored, Task.TAGGING, Scorer.TAGS);
         String set = settings(Task.TAGGING).get(Setting.TAG_SCHEME);
-        TagScheme scheme = set.equals("auto") ? rows.mapPartitions(some -> {
-            SeenTags seen = new SeenTags();
-            some.forEachRemaining(row -> seen.add(row.getList(0)));
-            return List.of(seen).iterator();
-        }).reduce((a, b) -> {
-            a.merge(b);
-            return a;
-        }).recognise(uid + "'s table") : TagScheme.valueOf(set.toUpperCase(Locale.ROOT));
+        TagScheme scheme = set.equals("auto") ? recognised(rows) : TagScheme.valueOf(set.toUpperCase(Locale.ROOT));
         if (scheme == TagScheme.NONE) return evaluation(Task.TAGGING, classes(rows.mapPartitions(some -> {
             ClassScores scores = new ClassScores();
             some.forEachRemaining(row -> scores.add(row.getList(0), row.isNullAt(1) ? Collections.nCopies(row.getList(0).size(), REFUSED) : row.getList(1)));
@@ -124,6 +127,17 @@ public final class SequenceEvaluator extends Evaluator implements DefaultParamsW
             return List.of(scores).iterator();
         }).collect().forEach(all::merge);
         return evaluation(Task.TAGGING, null, all);
+    }
+
+    private TagScheme recognised(JavaRDD<Row> rows) {
+        SeenTags all = new SeenTags();
+        rows.mapPartitions(some -> {
+            SeenTags seen = new SeenTags();
+            some.forEachRemaining(row -> seen.add(row.getList(0)));
+            return List.of(seen).iterator();
+        }).collect().forEach(all::merge);
+        boolean outside = all.fitting().size() == TagScheme.values().length;       // all are O, as in a fold of data with few entities: the same in any scheme
+        return outside ? TagScheme.IOB2 : all.recognise(uid + "'s table");
     }
 
     private static Evaluation evaluation(Task task, ClassScores classes, EntityScores entities) {
@@ -142,36 +156,54 @@ public final class SequenceEvaluator extends Evaluator implements DefaultParamsW
             some.forEachRemaining(row -> scores.add(row.getString(0), row.isNullAt(1) ? REFUSED : row.getString(1)));
             return List.of(scores).iterator();
         }));
-        double[] loss = labelled(scored, Task.CLASSIFICATION, Scorer.PROBABILITIES).filter(row -> !row.isNullAt(1)).map(row -> {
+        double[] loss = sum(labelled(scored, Task.CLASSIFICATION, Scorer.PROBABILITIES).filter(row -> !row.isNullAt(1)).map(row -> {
             Map<String, Double> probabilities = row.getJavaMap(1);
             Double p = probabilities.get(row.getString(0));         // a label that training has not seen does not count, as there
             return p == null ? new double[2] : new double[] {-Math.log(p), 1};
-        }).fold(new double[2], SequenceEvaluator::sum);
+        }));
         return new Evaluation(Task.CLASSIFICATION, all.count(), loss[0] / loss[1], 0, 0, null, all, null, Set.of());
     }
 
     private Evaluation ofText(Dataset<?> scored) {
-        double[] loss = scored.select(col(Scorer.LOG_PROBABILITIES)).javaRDD().filter(row -> !row.isNullAt(0)).map(row -> {
+        double[] loss = sum(scored.select(col(Scorer.LOG_PROBABILITIES)).javaRDD().filter(row -> !row.isNullAt(0)).map(row -> {
             List<Float> logs = row.getList(0);
             return new double[] {-logs.stream().mapToDouble(Float::doubleValue).sum(), logs.size()};
-        }).fold(new double[2], SequenceEvaluator::sum);
+        }));
         return new Evaluation(Task.LANGUAGE_MODEL, (long) loss[1], loss[0] / loss[1], 0, 0, null, null, null, Set.of());
     }
 
-    private static double[] sum(double[] a, double[] b) {
-        return new double[] {a[0] + b[0], a[1] + b[1]};
+    /** Of pairs. Addition is not associative: those of a partition are added in their order, then the partitions in theirs, whichever task ends first. */
+    private static double[] sum(JavaRDD<double[]> pairs) {
+        return sum(pairs.mapPartitions(some -> List.of(sum(some)).iterator()).collect().iterator());
+    }
+
+    private static double[] sum(Iterator<double[]> pairs) {
+        double[] sum = new double[2];
+        pairs.forEachRemaining(pair -> {
+            sum[0] += pair[0];
+            sum[1] += pair[1];
+        });
+        return sum;
     }
 
     private Settings settings(Task task) {
         return params.settings(this, task);
     }
 
+    private static Setting<String> setting(Task task) {
+        return task == Task.TAGGING ? Setting.LABELS_COLUMN : Setting.LABEL_COLUMN;
+    }
+
+    private String label(Task task) {
+        String set = settings(task).get(setting(task));
+        return set.equals("auto") ? "labels" : set;
+    }
+
     /** Label and prediction of every row that has a label. */
     private JavaRDD<Row> labelled(Dataset<?> scored, Task task, String predicted) {
-        Setting<String> setting = task == Task.TAGGING ? Setting.LABELS_COLUMN : Setting.LABEL_COLUMN;
-        String set = settings(task).get(setting), label = set.equals("auto") ? "labels" : set;
+        String label = label(task);
         if (Stream.of(scored.columns()).noneMatch(label::equals)) throw new IllegalArgumentException(uid + "'s table has no column '" + label + "' of what is right but "
-                + String.join(", ", scored.columns()) + "; set " + setting.key());
+                + String.join(", ", scored.columns()) + "; set param " + setting(task).key());
         Column gold = col("`" + label.replace("`", "``") + "`");
         return scored.toDF().filter(gold.isNotNull()).select(task == Task.TAGGING ? gold : gold.cast("string"), col(predicted)).javaRDD();
     }

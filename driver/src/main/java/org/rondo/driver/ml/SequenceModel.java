@@ -1,6 +1,7 @@
 package org.rondo.driver.ml;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.List;
 import java.util.function.BiFunction;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.ml.param.Param;
@@ -14,6 +15,8 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructType;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Task;
 import org.rondo.driver.scoring.Scorer;
@@ -33,6 +36,9 @@ public abstract class SequenceModel<M extends SequenceModel<M>> extends org.apac
     private final String uid;
     private final transient Model trained;
     private final SettingParams params;
+    private transient Scorer scorer;
+    /** What the scorer was made for: every setting, and which were given. */
+    private transient List<?> scorerOf;
 
     /** @throws IllegalArgumentException if the model is of another task */
     SequenceModel(String uid, Task task, Model trained) {
@@ -51,7 +57,7 @@ public abstract class SequenceModel<M extends SequenceModel<M>> extends org.apac
         try {
             return scorer().score(dataset.toDF(), table(), note -> LOG.info("{}: {}", uid, note));
         } catch (BadInput e) {
-            throw new IllegalArgumentException(e.getMessage(), e);
+            throw params.refusal(e);
         }
     }
 
@@ -59,12 +65,19 @@ public abstract class SequenceModel<M extends SequenceModel<M>> extends org.apac
         try {
             return scorer().schema(schema);
         } catch (BadInput e) {
-            throw new IllegalArgumentException(e.getMessage(), e);
+            throw params.refusal(e);
         }
     }
 
-    private Scorer scorer() {
-        return new Scorer(trained, params.settings(this, trained.lexicon().task()));
+    /** One until params change, so that the model goes to the executors once and not with every transform. */
+    final synchronized Scorer scorer() {
+        Settings settings = params.settings(this, trained.lexicon().task());
+        List<?> now = List.of(settings.all(), Setting.ALL.stream().filter(settings::has).toList());
+        if (!now.equals(scorerOf)) {
+            scorer = new Scorer(trained, settings);
+            scorerOf = now;
+        }
+        return scorer;
     }
 
     private String table() {

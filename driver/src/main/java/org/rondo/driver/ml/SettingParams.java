@@ -5,6 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.spark.ml.param.BooleanParam;
 import org.apache.spark.ml.param.DoubleParam;
@@ -37,6 +39,9 @@ final class SettingParams implements Serializable {
             LABELS_COLUMN, "column of the labels of the tokens, an array of strings; auto is labels",
             LABEL_COLUMN, "column of a sequence's label, a string or an integer",
             VALIDATION, "what to validate on after every epoch: a fraction of the rows is held out; or data to read, as the option --validation has them; 0 for none");
+
+    /** As messages have it: alone, or as {@link Setting#option()} writes it. */
+    private static final Pattern OPTION = Pattern.compile("--(\\w+)(?: \\(" + Pattern.quote(Settings.PREFIX) + "\\1\\))?");
 
     private final Param<?>[] all;
 
@@ -100,6 +105,13 @@ final class SettingParams implements Serializable {
 
     private static Setting<?> setting(String name) {
         return ALL.stream().filter(s -> s.key().equals(name)).findFirst().orElseThrow();
+    }
+
+    /** As Spark ML has it, and in its words: where the jobs' message names an option, a param. What is no param of the stage stays. */
+    IllegalArgumentException refusal(BadInput e) {
+        String message = OPTION.matcher(e.getMessage()).replaceAll(option -> Matcher.quoteReplacement(
+                Stream.of(all).anyMatch(param -> param.name().equals(option.group(1))) ? "param " + option.group(1) : option.group()));
+        return new IllegalArgumentException(message, e);
     }
 
     Param<?>[] all() {

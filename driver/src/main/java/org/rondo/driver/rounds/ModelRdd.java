@@ -11,6 +11,7 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.storage.StorageLevel;
+import org.rondo.driver.Linger;
 import scala.Function1;
 import scala.collection.Iterator;
 import scala.reflect.ClassTag;
@@ -20,6 +21,9 @@ import scala.reflect.ClassTag;
  *  taken part in the round before, and the driver. */
 final class ModelRdd extends RDD<byte[]> {
     private static final long serialVersionUID = 1;
+    /** Of the tasks of a training. To read a model and open replicas takes little beside the time that has passed then, which tasks
+     *  of other executors, a checkpoint or validation may take. */
+    static final Linger LINGER = new Linger(30_000, () -> Linger.each(List.of(ModelRdd::forget, ReplicaPool::clear)));
 
     /** What this JVM has computed last, and of which round it is. Kept until no task has run for a while ({@link Linger}). */
     private static ModelRdd.Key computed;
@@ -92,7 +96,7 @@ final class ModelRdd extends RDD<byte[]> {
 
     /** All of it, for a task. Shared by the tasks of this JVM: not to be written to. */
     Start whole(TaskContext context) {
-        Linger.OF_TRAINING.keepFor(context);
+        LINGER.keepFor(context);
         synchronized (ModelRdd.class) {
             Key key = key();
             if (key.equals(computed)) return whole;

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import org.apache.spark.TaskContext;
+import org.rondo.driver.Linger;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout.Block;
 import org.rondo.kernels.Replica;
@@ -71,14 +72,14 @@ final class ReplicaPool {
 
     /** Frees what is idle. */
     static void clear() {
-        List<Replica> idle;
+        List<Runnable> closing = new ArrayList<>();
         synchronized (IDLE) {
-            idle = new ArrayList<>(IDLE);
+            for (Replica replica : IDLE) closing.add(replica::close);
+            if (sweep != null) closing.add(sweep::close);
             IDLE.clear();
             open = null;
-            if (sweep != null) sweep.close();
             sweep = null;
         }
-        idle.forEach(Replica::close);
+        Linger.each(closing);
     }
 }

@@ -25,6 +25,8 @@ final class Predictor implements AutoCloseable {
     private static final long EXTRAORDINARY = 1L << 30;
     /** Steps of a sequence, its words being spelled or not: a window has room for 2^24 tokens or characters, 64 of which a word may have. */
     private static final int MOST_STEPS = 1 << 20, MOST_SPELLED = 1 << 18;
+    /** Of lines that are read together, and what these steps may take beside the parameters. */
+    private static final int LINE_STEPS = 8192, LINE_BYTES = 1 << 28;
 
     private final Network network;
     private final Lexicon lexicon;
@@ -101,6 +103,13 @@ final class Predictor implements AutoCloseable {
             System.arraycopy(some, 0, losses, from, count);
         }
         return losses;
+    }
+
+    /** Steps of lines to read together. Lines of characters are long: with a small budget each would be a batch by itself. Where there are so many
+     *  tokens to choose from, or units, that these steps would take much memory, there are fewer, but never fewer than the budget. */
+    int lineSteps(int budget) {
+        long step = (Layout.forScoring(network, 1, LINE_STEPS).bytes() - Layout.forScoring(network, 1, 1).bytes()) / (LINE_STEPS - 1);
+        return (int) Math.max(budget, Math.min(LINE_STEPS, LINE_BYTES / step));
     }
 
     /** Steps of the longest sequence that there is room for, whatever its memory. */

@@ -3,61 +3,86 @@ package org.rondo.driver.scoring;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import org.rondo.driver.Linger;
 
 /** Idle predictors of this JVM, kept from task to task, so that a kernel is opened and a model loaded once for every task that runs at a
- *  time, and not for every task. Nobody says when a table has been read for the last time, so what nobody has asked for in half a
- *  minute is closed, and its memory is free again. */
+ *  time, and not for every task. What no task has used for a while is closed, each by itself ({@link Linger}). */
 final class PredictorPool {
-    static final long IDLE_MILLIS = 30_000;
-    private static final List<Idle> IDLE = new ArrayList<>();
-    private static final ScheduledThreadPoolExecutor CLOSING = new ScheduledThreadPoolExecutor(1, work -> {
-        Thread thread = new Thread(work, "rondo-idle-predictors");
-        thread.setDaemon(true);
-        return thread;
-    });
+    private static final long IDLE_MILLIS = 30_000;
+    private static final List<Kept> IDLE = new ArrayList<>();
     private static int opened;
 
-    /** @param key what it was opened for */
-    private record Idle(Object key, Predictor predictor, long since) { }
+    /** A predictor that a task works with, or that is idle. */
+    static final class Kept {
+        final Predictor predictor;
+        final Linger linger = new Linger(IDLE_MILLIS, this::drop);
+        private final Object key;
+
+        private Kept(Object key, Predictor predictor) {
+            this.key = key;
+            this.predictor = predictor;
+        }
+
+        private void drop() {
+            synchronized (IDLE) {
+                if (!IDLE.remove(this)) return;         // a task has just taken it
+            }
+            predictor.close();
+        }
+    }
 
     private PredictorPool() { }
 
-    static Predictor borrow(Object key, Supplier<Predictor> opening) {
+    /** @param key what it is opened for */
+    static Kept borrow(Object key, Supplier<Predictor> opening) {
+        Kept kept = idle(key);
+        if (kept == null) kept = new Kept(key, opening.get());
+        kept.linger.begin();
+        return kept;
+    }
+
+    private static Kept idle(Object key) {
         synchronized (IDLE) {
-            for (Iterator<Idle> all = IDLE.iterator(); all.hasNext(); ) {
-                Idle idle = all.next();
-                if (!idle.key.equals(key)) continue;
+            for (Iterator<Kept> all = IDLE.iterator(); all.hasNext(); ) {
+                Kept kept = all.next();
+                if (!kept.key.equals(key)) continue;
                 all.remove();
-                return idle.predictor;
+                return kept;
             }
             opened++;
+            return null;
         }
-        return opening.get();
     }
 
-    static void giveBack(Object key, Predictor predictor) {
+    static void giveBack(Kept kept) {
         synchronized (IDLE) {
-            IDLE.add(new Idle(key, predictor, System.nanoTime()));
+            IDLE.add(kept);
         }
-        CLOSING.schedule(() -> close(IDLE_MILLIS), IDLE_MILLIS, TimeUnit.MILLISECONDS);
+        kept.linger.end();
     }
 
-    /** Closes what has been idle for so long. */
-    static void close(long millis) {
-        List<Predictor> old = new ArrayList<>();
+    /** Closes what is idle. */
+    static void clear() {
+        List<Runnable> closing = new ArrayList<>();
         synchronized (IDLE) {
-            IDLE.removeIf(idle -> System.nanoTime() - idle.since >= millis * 1_000_000 && old.add(idle.predictor));
+            for (Kept kept : IDLE) closing.add(kept.predictor::close);
+            IDLE.clear();
         }
-        old.forEach(Predictor::close);
+        Linger.each(closing);
     }
 
     /** Predictors that were opened in this JVM. */
     static int opened() {
         synchronized (IDLE) {
             return opened;
+        }
+    }
+
+    /** Predictors that no task works with. */
+    static int idle() {
+        synchronized (IDLE) {
+            return IDLE.size();
         }
     }
 }

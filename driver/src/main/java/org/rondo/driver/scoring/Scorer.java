@@ -46,13 +46,14 @@ import org.rondo.driver.corpus.Task;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Sequences;
+import scala.Tuple2;
 import scala.collection.immutable.ArraySeq;
 import scala.jdk.javaapi.CollectionConverters;
 
 /** What a model says of every row of a table, beside the columns that the row has: computed where Spark has the rows, row by row as far as
  *  anyone can see, and nothing before somebody asks for them. A row is the same whatever else is in its partition.
  *
- *  <p>A task reads rows until it has {@value #CHUNK} tokens, scores them in batches of similar length ({@link Sequences}) and gives them on in their
+ *  <p>A task reads rows until it has {@value #CHUNK} tokens, or what takes as much memory, scores them in batches of similar length ({@link Sequences}) and gives them on in their
  *  order, so its memory is that of a chunk, whatever the size of its partition. The model goes to every JVM once; each task that runs
  *  there at a time has a kernel, kept for later tasks ({@link PredictorPool}). */
 public final class Scorer {
@@ -66,6 +67,8 @@ public final class Scorer {
     public static final String ERROR = Examples.ERROR;
     /** Tokens, and rows, that a task reads at a time. */
     static final int CHUNK = 100_000, MOST_ROWS = 50_000;
+    /** Bytes that count as a token; and those of a string beside its characters, so that a short one is a token. */
+    private static final int TOKEN_BYTES = 64, STRING_BYTES = 48;
     /** Tokens, end exclusive, and the tokens with blanks between; null where there are none but features. */
     private static final StructType ENTITY = new StructType().add("start", IntegerType, false).add("end", IntegerType, false).add("type", StringType, false)
             .add("text", StringType);
@@ -156,10 +159,14 @@ public final class Scorer {
         StructType schema = schema(original, examples.schema().apply(Examples.SEQUENCE).dataType(), name);
         JavaSparkContext sc = new JavaSparkContext(examples.sparkSession().sparkContext());
         if (sc.isLocal()) Kernel.check(kernel);
-        if (sent == null || !sent.application.equals(sc.sc().applicationId())) sent = new Sent(sc, model, kernel);
         List<String> names = List.of(examples.columns());
-        return examples.mapPartitions(new Work(sent, names.indexOf(Examples.SEQUENCE), names.indexOf(ERROR), schema.size(), settings.get(Setting.BATCH_TOKENS), sums),
+        return examples.mapPartitions(new Work(sent(sc), names.indexOf(Examples.SEQUENCE), names.indexOf(ERROR), schema.size(), settings.get(Setting.BATCH_TOKENS), sums),
                 Encoders.row(schema));
+    }
+
+    private synchronized Sent sent(JavaSparkContext sc) {
+        if (sent == null || !sent.application.equals(sc.sc().applicationId())) sent = new Sent(sc, model, kernel);
+        return sent;
     }
 
     /** The model as executors get it: once each. In parts, as Kryo 4 cannot write records.
@@ -204,12 +211,12 @@ public final class Scorer {
         @Override public Iterator<Row> call(Iterator<Row> rows) {
             TaskContext task = TaskContext.get();
             List<Object> key = List.of(sent.key, task.cpus());
-            Predictor predictor = PredictorPool.borrow(key, () -> sent.open(task.cpus()));
+            PredictorPool.Kept kept = PredictorPool.borrow(key, () -> sent.open(task.cpus()));
             task.addTaskCompletionListener(ended -> {
-                if (ended.isFailed() || ended.isInterrupted()) predictor.close();
-                else PredictorPool.giveBack(key, predictor);
+                if (ended.isFailed() || ended.isInterrupted()) kept.predictor.close();
+                else PredictorPool.giveBack(kept);
             });
-            return new Rows(this, rows, predictor);
+            return new Rows(this, rows, kept.predictor);
         }
     }
 
@@ -253,13 +260,19 @@ public final class Scorer {
         /** Sequences to score together, and the rows that they are of. */
         private final List<Object> sequences = new ArrayList<>();
         private final List<Integer> rowOf = new ArrayList<>();
+        /** Steps that are scored together, and of a line the most that are at once. */
+        private final int budget;
+        /** Of all rows, in tokens. */
+        private long size;
+        /** Scored, and rows that are not. */
         private long tokens, errors;
 
         Chunk(Work work, Predictor predictor, Iterator<Row> from) {
             this.work = work;
             this.predictor = predictor;
             this.lexicon = predictor.lexicon();
-            while (from.hasNext() && tokens < CHUNK && rows.size() < MOST_ROWS) add(from.next());
+            this.budget = lexicon.task() == Task.LANGUAGE_MODEL ? predictor.lineSteps(work.budget) : work.budget;
+            while (from.hasNext() && size < CHUNK && rows.size() < MOST_ROWS) add(from.next());
         }
 
         private void add(Row row) {
@@ -268,23 +281,45 @@ public final class Scorer {
             predicted.add(null);
             wrong.add(null);
             String error = row.getString(work.error);
+            long bytes = 0;
+            for (int c = 0; c < row.size(); c++) if (c != work.sequence || error != null) bytes += bytes(row.get(c));
             if (error != null) {
+                size += 1 + bytes / TOKEN_BYTES;
                 fail(r, error);
                 return;
             }
             Object sequence = lexicon.task() == Task.LANGUAGE_MODEL ? lexicon.words().encode(row.getString(work.sequence)) : row.getList(work.sequence);
-            int steps = sequence instanceof int[] line ? line.length : ((List<?>) sequence).size();
+            int steps = steps(sequence);
+            size += 1 + Math.max(steps, bytes / TOKEN_BYTES);
             if (steps > predictor.longest()) fail(r, "the sequence has " + steps + " tokens, expected at most " + predictor.longest() + "; cut it");
             else if (lexicon.features() > 0 && width(sequence) != lexicon.features())
                 fail(r, "the sequence has vectors of " + width(sequence) + " numbers, expected " + lexicon.features() + ", as the model reads");
             else {
-                tokens += steps;
-                if (sequence instanceof int[] line && steps > work.budget && !predictor.network().bidirectional()) take(r, sequence, new int[0], predictor.losses(line, work.budget));
+                if (sequence instanceof int[] line && steps > budget && !predictor.network().bidirectional()) take(r, sequence, new int[0], predictor.losses(line, budget));
                 else {
                     sequences.add(sequence);
                     rowOf.add(r);
                 }
             }
+        }
+
+        private static int steps(Object sequence) {
+            return sequence instanceof int[] line ? line.length : ((List<?>) sequence).size();
+        }
+
+        /** What strings and binaries take, wherever in a value they are. */
+        private static long bytes(Object value) {
+            if (value instanceof String text) return STRING_BYTES + text.length();
+            if (value instanceof byte[] binary) return binary.length;
+            if (value instanceof Tuple2<?, ?> entry) return bytes(entry._1()) + bytes(entry._2());       // of a map
+            long sum = 0;
+            if (value instanceof Row row) for (int c = 0; c < row.size(); c++) sum += bytes(row.get(c));
+            else if (value instanceof scala.collection.Iterable<?> all) for (scala.collection.Iterator<?> each = all.iterator(); each.hasNext(); ) {
+                Object one = each.next();
+                if (one instanceof Number) break;       // as are the others
+                sum += bytes(one);
+            }
+            return sum;
         }
 
         private static int width(Object sequence) {
@@ -316,8 +351,8 @@ public final class Scorer {
         @SuppressWarnings("unchecked")
         private Sequences encoded() {
             List<?> all = sequences;
-            return lexicon.task() == Task.LANGUAGE_MODEL ? lexicon.lines(predictor.network(), (List<int[]>) all, work.budget)
-                    : lexicon.encode(0, predictor.network(), (List<List<?>>) all, null, 0, work.budget);
+            return lexicon.task() == Task.LANGUAGE_MODEL ? lexicon.lines(predictor.network(), (List<int[]>) all, budget)
+                    : lexicon.encode(0, predictor.network(), (List<List<?>>) all, null, 0, budget);
         }
 
         private Row row(Row original, Object[] predictions, String error) {
@@ -330,6 +365,7 @@ public final class Scorer {
         }
 
         private void take(int row, Object sequence, int[] labels, float[] outputs) {
+            tokens += steps(sequence);
             predicted.set(row, switch (lexicon.task()) {
                 case LANGUAGE_MODEL -> line(outputs);
                 case TAGGING -> tags(labels, (List<?>) sequence);

@@ -3,6 +3,8 @@ package org.rondo.driver.ml;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -16,6 +18,7 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.SplittableRandom;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.ml.Pipeline;
 import org.apache.spark.ml.PipelineModel;
 import org.apache.spark.ml.PipelineStage;
@@ -25,6 +28,7 @@ import org.apache.spark.ml.tuning.CrossValidator;
 import org.apache.spark.ml.tuning.CrossValidatorModel;
 import org.apache.spark.ml.tuning.ParamGridBuilder;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -35,7 +39,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
@@ -43,6 +46,7 @@ import org.rondo.driver.rounds.Plan;
 import org.rondo.driver.rounds.Progress;
 import org.rondo.driver.rounds.Trainer;
 import org.rondo.driver.scoring.Evaluation;
+import org.rondo.driver.scoring.Scorer;
 
 /** The stages as Spark ML uses them, on real local Spark, and data whose rule a small network learns in seconds. */
 class SparkMlTest {
@@ -139,11 +143,11 @@ class SparkMlTest {
     @Test void aTableThatDoesNotFitIsRefusedBeforeAnythingRuns() {
         StructType there = rows(1, 1).schema();
         String missing = refused(new SequenceTagger("tagger").setTokensColumn("token"), there);
-        assertEquals("no column 'token' in tagger's table, which has tokens, line, labels, label; the nearest is 'tokens'; set --tokensColumn (spark.rondo.tokensColumn)", missing);
+        assertEquals("no column 'token' in tagger's table, which has tokens, line, labels, label; the nearest is 'tokens'; set param tokensColumn", missing);
         assertTrue(refused(new SequenceTagger("tagger").setLabelsColumn("label"), there).contains("array<string>"));
         assertTrue(refused(new SequenceClassifier("classifier").setLabelColumn("labels"), there).contains("string, or an integer"));
         assertTrue(refused(new SequenceTagger("tagger"), there.add("Tags", DataTypes.StringType)).contains("has a column 'Tags'"));
-        assertEquals("column 'tokens' of lm's table is array<string>, expected string, a line of text; set --textColumn (spark.rondo.textColumn)",
+        assertEquals("column 'tokens' of lm's table is array<string>, expected string, a line of text; set param textColumn",
                 refused(new LanguageModel("lm").setTextColumn("tokens"), there));
         assertEquals(List.of("tokens", "line", "labels", "label", "prediction", "probabilities", "error"), List.of(new SequenceClassifier().transformSchema(there).fieldNames()));
     }
@@ -234,7 +238,7 @@ class SparkMlTest {
         assertThrows(IllegalArgumentException.class, () -> new SequenceEvaluator().evaluate(scored));
         model.save(path("lm"));
         assertEquals(scored.collectAsList(), LanguageModelModel.load(path("lm")).transform(spark.read().text(file.toString())).collectAsList());
-        BadInput hole = assertThrows(BadInput.class, () -> estimator.fit(spark.sql("select if(id = 3, null, 'some text') value from range(5)")));
+        Exception hole = assertThrows(IllegalArgumentException.class, () -> estimator.fit(spark.sql("select if(id = 3, null, 'some text') value from range(5)")));
         assertTrue(hole.getMessage().contains("is null, expected a line of text"), hole.getMessage());
     }
 
@@ -246,7 +250,8 @@ class SparkMlTest {
         SequenceTagger writes = tagger().setEpochs(1).option("output", path("out"));
         SequenceTaggerModel model = writes.fit(rows(40, 1));
         assertArrayEquals(model.trained().parameters(), Model.load(path("out"), spark.sparkContext().hadoopConfiguration()).parameters());
-        assertTrue(assertThrows(BadInput.class, () -> writes.fit(rows(40, 1))).getMessage().contains("already holds a model"));
+        String there = assertThrows(IllegalArgumentException.class, () -> writes.fit(rows(40, 1))).getMessage();
+        assertTrue(there.contains("already holds a model") && there.contains("param output") && !there.contains("--"), there);
     }
 
     @Test void aStreamIsScored() throws Exception {
@@ -258,6 +263,59 @@ class SparkMlTest {
         query.processAllAvailable();
         query.stop();
         assertEquals(2, spark.table("tagged").filter("size(tags) = 3 and error is null").count());
+    }
+
+    @Test void aModelIsSentOnceUntilItsParamsChange() {
+        SequenceTaggerModel model = tagger().setEpochs(1).fit(rows(40, 1));
+        Scorer scorer = model.scorer();
+        model.transform(rows(5, 2)).collectAsList();
+        model.transformSchema(rows(1, 2).schema());
+        assertSame(scorer, model.scorer());
+        Scorer ofLine = model.option("textColumn", "line").scorer();
+        assertNotSame(scorer, ofLine);
+        assertSame(ofLine, model.scorer());
+        model.clear(model.getParam("textColumn"));
+        Scorer byDefault = model.scorer();
+        assertNotSame(ofLine, byDefault);
+        assertNotSame(byDefault, model.option("textColumn", "text").scorer());        // given, it goes before a column of tokens
+    }
+
+    // the evaluator by itself
+
+    private static Dataset<Row> tagged(String... labelsAndTags) {
+        return spark.createDataFrame(Arrays.stream(labelsAndTags).map(row -> row.split("\\|")).map(row -> RowFactory.create(row[0].isEmpty() ? null : row[0].split(" "), row[1].split(" "))).toList(),
+                new StructType().add("labels", DataTypes.createArrayType(DataTypes.StringType)).add("tags", DataTypes.createArrayType(DataTypes.StringType)));
+    }
+
+    @Test void aFoldWithoutEntitiesIsMeasured() {
+        Dataset<Row> fold = tagged("O O O|O B-X O", "O|O");
+        assertEquals(0, new SequenceEvaluator().evaluate(fold));
+        assertEquals(1, new SequenceEvaluator().evaluation(fold).entities().overall().found());
+        assertEquals(0.75, new SequenceEvaluator().setMetric("accuracy").evaluate(fold));
+    }
+
+    @Test void aTableWithoutALabelIsRefused() {
+        String tags = "evaluator's table has no row with a label in column 'labels', expected one at least, to measure by";
+        for (Dataset<Row> table : List.of(tagged("|O O"), tagged("O|O").limit(0), tagged("O|O").filter("false"))) assertEquals(tags, refused(table));
+        Dataset<Row> classes = spark.sql("select string(null) label, 'a' prediction, map('a', 1.0D) probabilities");
+        assertEquals("evaluator's table has no row with a label in column 'label', expected one at least, to measure by", refused(classes));
+        assertEquals("evaluator's table has no row with logProbabilities, expected one at least, to measure by", refused(spark.sql("select cast(null as array<float>) logProbabilities")));
+        String mixed = refused(tagged("B-X noun|O O"));
+        assertTrue(mixed.contains("set param tagScheme to one of") && !mixed.contains("--"), mixed);
+    }
+
+    private static String refused(Dataset<Row> table) {
+        return assertThrows(IllegalArgumentException.class, () -> new SequenceEvaluator("evaluator").evaluation(table)).getMessage();
+    }
+
+    /** 1e17 - 1e17 + 3 = 3, but -1e17 + 3 + 1e17 = 0, as 1e17's neighbours are 16 away: and the first partition's task ends last. */
+    @Test void theLossIsThatOfTheRowsInTheirOrderWhicheverTaskEndsFirst() {
+        Dataset<Row> rows = spark.range(0, 3, 1, 3).selectExpr("array(float(case id when 0 then 1e17 when 1 then -1e17 else 3 end)) as logProbabilities");
+        Dataset<Row> late = rows.mapPartitions((MapPartitionsFunction<Row, Row>) some -> {
+            if (org.apache.spark.TaskContext.getPartitionId() == 0) Thread.sleep(1500);
+            return some;
+        }, Encoders.row(rows.schema()));
+        assertEquals(-1, new SequenceEvaluator().setMetric("loss").evaluate(late));
     }
 
     private String path(String name) {

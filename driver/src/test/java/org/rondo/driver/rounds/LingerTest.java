@@ -2,6 +2,8 @@ package org.rondo.driver.rounds;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.ref.WeakReference;
@@ -11,6 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.Test;
+import org.rondo.driver.Linger;
 import org.rondo.driver.Setting;
 import org.rondo.kernels.Replica;
 import org.rondo.kernels.Replica.Result;
@@ -53,6 +56,35 @@ class LingerTest {
         await("freed", () -> freed.get() > 0);
     }
 
+    /** Its thread goes on, for this one and for others. */
+    @Test void whatFailsToBeFreedIsTriedAgainAfterTheNextTask() throws InterruptedException {
+        Linger linger = new Linger(SHORT_MILLIS, () -> {
+            freed.incrementAndGet();
+            throw new AssertionError("on purpose");
+        });
+        for (int times = 1; times <= 2; times++) {
+            linger.begin();
+            linger.end();
+            int expected = times;
+            await("freed", () -> freed.get() == expected);
+        }
+    }
+
+    @Test void whatFailsKeepsNoneOfTheOthers() {
+        RuntimeException first = new IllegalStateException("first");
+        Error second = new AssertionError("second");
+        assertSame(first, assertThrows(RuntimeException.class, () -> Linger.each(List.of(freed::incrementAndGet, failing(first), freed::incrementAndGet, failing(second), freed::incrementAndGet))));
+        assertEquals(3, freed.get());
+        assertEquals(List.of(second), List.of(first.getSuppressed()));
+    }
+
+    private static Runnable failing(Throwable failure) {
+        return () -> {
+            if (failure instanceof Error e) throw e;
+            throw (RuntimeException) failure;
+        };
+    }
+
     /** Nobody closes it, as nobody does in an executor: kernels, seen by their threads, and the model go by themselves, and come back for another round. */
     @Test void aJvmThatLivesOnKeepsNothingOfATraining() throws InterruptedException {
         ReplicaPool.Key key = new ReplicaPool.Key(PlanTest.plan(PlanTest.SETTINGS.with(Setting.HIDDEN, 64), 20, 32_001), "native");
@@ -63,7 +95,7 @@ class LingerTest {
             ReplicaPool.giveBack(key, replica);
             return new Result(shard.number, new float[][] {start[0].clone()}, carried, 0, 1, 0, -1, "none");
         };
-        long usual = Linger.OF_TRAINING.millis;
+        long usual = 30_000;
         try (JavaSparkContext sc = new JavaSparkContext(TrainerTest.conf("local[2]").set("spark.task.cpus", "2"))) {
             List<Shard> shards = List.of(new Streams(0, new int[0][]), new Streams(1, new int[0][]));
             Exchange exchange = new Exchange(sc, sc.parallelize(shards, 2), new Start(new float[1][length], new float[2][0]), 0);
@@ -71,7 +103,7 @@ class LingerTest {
             assertEquals(1, TrainerTest.kernelThreads());
             System.gc();
             assertNotNull(model.get(), "kept for the next round");
-            Linger.OF_TRAINING.millis = SHORT_MILLIS;
+            usual = ModelRdd.LINGER.after(SHORT_MILLIS);
             for (int round = 2; round < 4; round++) {
                 exchange.round("round " + round, "round", work, Exchange.MEAN);
                 await("the kernels freed", () -> TrainerTest.kernelThreads() == 0);
@@ -81,7 +113,7 @@ class LingerTest {
                 });
             }
         } finally {
-            Linger.OF_TRAINING.millis = usual;
+            ModelRdd.LINGER.after(usual);
         }
     }
 

@@ -3,6 +3,7 @@ package org.rondo.driver.scoring;
 import static org.apache.spark.sql.functions.col;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -13,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -50,6 +52,7 @@ import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout;
 import org.rondo.kernels.Layout.Block;
 import org.rondo.kernels.Loss;
+import org.rondo.kernels.NativeKernel;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.Parameters;
 import org.rondo.kernels.UnrolledNetwork;
@@ -263,10 +266,91 @@ class ScorerTest {
     }
 
     @Test void tasksOfOneSlotShareAPredictor() {
-        PredictorPool.close(0);
+        PredictorPool.clear();
         int before = PredictorPool.opened();
         scorer(classifier()).score(tokens(random(60).toArray(String[]::new)).repartition(12), "a table", notes::add).collectAsList();
         assertTrue(PredictorPool.opened() - before <= 2, PredictorPool.opened() - before + " for 12 tasks in 2 slots");
+    }
+
+    @Test void aPredictorThatNoTaskUsesIsClosedByItself() throws InterruptedException {
+        Model model = classifier();
+        List<PredictorPool.Kept> both = IntStream.range(0, 2).mapToObj(n -> PredictorPool.borrow("test " + n, () -> new Predictor(model.network(), model.lexicon(), model.parameters(), "auto", 1))).toList();
+        PredictorPool.clear();
+        both.get(0).linger.after(50);
+        both.forEach(PredictorPool::giveBack);
+        for (long from = System.nanoTime(); PredictorPool.idle() > 1; Thread.sleep(10)) assertTrue(System.nanoTime() - from < 60e9, "waited a minute");
+        assertSame(both.get(1), PredictorPool.borrow("test 1", () -> null));
+        PredictorPool.giveBack(both.get(1));
+        PredictorPool.clear();
+        assertEquals(0, PredictorPool.idle());
+    }
+
+    // memory
+
+    private static final AtomicInteger READ = new AtomicInteger();
+
+    private static Iterator<Row> counted(Iterator<Row> rows) {
+        return new Iterator<>() {
+            @Override public boolean hasNext() {
+                return rows.hasNext();
+            }
+
+            @Override public Row next() {
+                READ.incrementAndGet();
+                return rows.next();
+            }
+        };
+    }
+
+    /** Rows of a megabyte, scored or not: a few are in memory together, and not as many as have 100,000 tokens. */
+    @Test void wideRowsAndBrokenOnesCountByTheirBytes() {
+        String wide = "repeat(string(id % 10), 1000000)";
+        for (String columns : List.of("array('a') as tokens, " + wide + " as note", "cast(null as array<string>) as tokens, binary(" + wide + ") as note",
+                "array('a') as tokens, array(named_struct('deep', map(1, " + wide + "))) as note", "cast(null as string) as text, " + wide + " as note")) {
+            READ.set(0);
+            Dataset<Row> table = spark.range(0, 60, 1, 1).selectExpr(columns.split(", (?=cast|binary|array\\(named|repeat)"));
+            Dataset<Row> counted = table.mapPartitions((MapPartitionsFunction<Row, Row>) ScorerTest::counted, Encoders.row(table.schema()));
+            List<Integer> atFirst = scorer(tagger(TagScheme.NONE, List.of("N", "V"), Loss.SOFTMAX)).score(counted, "a table", notes::add).mapPartitions((MapPartitionsFunction<Row, Integer>) rows -> {
+                rows.next();
+                return List.of(READ.get()).iterator();
+            }, Encoders.INT()).collectAsList();
+            assertTrue(atFirst.get(0) <= 10, columns + ": " + atFirst + " rows");
+        }
+    }
+
+    /** The scores of 65,536 labels for so many steps are more than a quarter of this machine's memory. */
+    @Test void tokensOfARefusedRowAreNotScored() throws IOException {
+        int labels = 1 << 16;
+        long steps = NativeKernel.MACHINE / (16L * labels) + 1;
+        Vocabulary words = vocabulary("token", "<unk>\na\nb\n");
+        Model model = model(new Network(words.size(), 3, LSTM, 5, 1, true, new Head(true, Loss.SOFTMAX, labels), false),
+                new Lexicon(Task.TAGGING, words, null, false, 0, IntStream.range(0, labels).mapToObj(n -> "l" + n).toList(), TagScheme.NONE, 0));
+        Path file = Files.writeString(dir.resolve("a.txt"), "a b\n" + "a ".repeat((int) steps) + "\nb\n");
+        Settings settings = Settings.of(Map.of("input", file.toString(), "output", dir + "/out"));
+        ScoredCorpus.Count count = ScoredCorpus.write(sc, new Scorer(model, settings), settings, notes::add, heard -> { });
+        assertEquals("3 3 1", count.rows() + " " + count.tokens() + " " + count.errors());
+        assertTrue(spark.read().parquet(dir + "/out").filter("error is not null").first().<String>getAs("error").contains("more than a quarter of what the machine has"));
+    }
+
+    /** Of 9,000 steps, in pieces and at once; and several that are read together. */
+    @Test void linesAreTheSameInPiecesAndTogether() {
+        Model model = languageModel("character", "<unk>\n\\n\na\nb\n \n");
+        Dataset<Row> lines = spark.range(0, 6, 1, 1).selectExpr("id", "substr(repeat(concat('ab ', repeat('a', int(id))), 9000), 1, int(if(id = 2, 9000, 700 + 300 * id))) as text");
+        List<List<String>> scored = Stream.of(1, 640, 1 << 14).map(budget -> new Scorer(model, Settings.of(Map.of("batchTokens", "" + budget))).score(lines, "a table", notes::add)
+                .collectAsList().stream().map(ScorerTest::shown).toList()).toList();
+        assertEquals(scored.get(2), scored.get(0));
+        assertEquals(scored.get(2), scored.get(1));
+    }
+
+    @Test void linesAreReadTogetherAsFarAsThatTakesLittleMemory() {
+        Vocabulary words = vocabulary("word", IntStream.range(0, 50_000).mapToObj(n -> n == 0 ? "<unk>\n" : n == 1 ? "<eos>\n" : "w" + n + "\n").collect(Collectors.joining()));
+        Network network = new Network(words.size(), 3, 5, 2);
+        Predictor many = new Predictor(network, Lexicon.of(words), null, "auto", 1);
+        long beside = Layout.forScoring(network, 1, many.lineSteps(640)).bytes() - Layout.forScoring(network, 1, 1).bytes();
+        assertEquals(1 << 28, beside, 0.05 * (1 << 28), beside + " bytes");
+        assertEquals(5000, many.lineSteps(5000));
+        Model few = languageModel("character", "<unk>\n\\n\na\n");
+        assertEquals(8192, new Predictor(few.network(), few.lexicon(), null, "auto", 1).lineSteps(640));
     }
 
     // files
