@@ -20,6 +20,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -244,6 +245,7 @@ public final class Scorer {
         }
 
         @Override public Row next() {
+            if (!hasNext()) throw new NoSuchElementException();
             return scored.get(at++);
         }
     }

@@ -308,7 +308,7 @@ class ScorerTest {
         for (String columns : List.of("array('a') as tokens, " + wide + " as note", "cast(null as array<string>) as tokens, binary(" + wide + ") as note",
                 "array('a') as tokens, array(named_struct('deep', map(1, " + wide + "))) as note", "cast(null as string) as text, " + wide + " as note")) {
             READ.set(0);
-            Dataset<Row> table = spark.range(0, 60, 1, 1).selectExpr(columns.split(", (?=cast|binary|array\\(named|repeat)"));
+            Dataset<Row> table = spark.sql("select " + columns + " from range(0, 60, 1, 1)");
             Dataset<Row> counted = table.mapPartitions((MapPartitionsFunction<Row, Row>) ScorerTest::counted, Encoders.row(table.schema()));
             List<Integer> atFirst = scorer(tagger(TagScheme.NONE, List.of("N", "V"), Loss.SOFTMAX)).score(counted, "a table", notes::add).mapPartitions((MapPartitionsFunction<Row, Integer>) rows -> {
                 rows.next();
