@@ -192,6 +192,6 @@ class LabelledJobsTest {
         assertTrue(last().startsWith("rondo: ") && last().contains("label"), err());
         write("others.json", "{\"text\": \"good\", \"label\": \"maybe\"}\n");
         assertEquals(Rondo.BAD_INPUT, run("evaluate --model DIR/kind --input DIR/others.json"));
-        assertTrue(last().contains("no sequence whose labels the model all knows; it knows [no, yes]"), err());
+        assertTrue(last().contains("none whose labels are all among those learnt, [no, yes]"), err());
     }
 }

@@ -18,7 +18,8 @@ public sealed interface Data extends AutoCloseable permits Tokens, Examples {
      *  disk, once made, until they are closed. */
     Shards shards(Network network, Lexicon lexicon, Settings settings);
 
-    /** Of the window that needs most memory when they are measured with. */
+    /** Of the window that needs most memory when they are measured with.
+     *  @throws org.rondo.driver.BadInput if they cannot be: they are of another kind, or none of their labels is known */
     Window.Size largest(Network network, Lexicon lexicon, Settings settings);
 
     @Override void close();

@@ -256,7 +256,7 @@ public final class Examples implements Data {
     }
 
     /** What the data are called in messages. */
-    public String name() {
+    String name() {
         return name;
     }
 
@@ -295,9 +295,8 @@ public final class Examples implements Data {
         JavaRDD<Shard> made = parts(shards).map(part -> (Shard) part.encode(lexicon, network, unknown, budget)).setName("shards").persist(StorageLevel.MEMORY_AND_DISK());
         JavaSparkContext.fromSparkContext(made.context()).setJobGroup("reading", "encode the sequences of " + name, true);
         try {
-            List<long[]> sums = made.map(shard -> new long[] {((Sequences) shard).windows(), shard.targets()}).collect();
-            Window.Size largest = largest(made.map(shard -> (Sequences) shard), network, size -> Layout.forTraining(network, size, dropout, 0));
-            return new Shards(made, shards, largest, false, sums.stream().mapToLong(n -> n[0]).max().orElseThrow(), sums.stream().mapToLong(n -> n[1]).sum());
+            Extent extent = extent(made.map(shard -> (Sequences) shard), network, size -> Layout.forTraining(network, size, dropout, 0));
+            return new Shards(made, shards, extent.largest, false, extent.windows, extent.targets);
         } catch (RuntimeException e) {
             made.unpersist();
             throw e;
@@ -308,16 +307,31 @@ public final class Examples implements Data {
         check(lexicon);
         int budget = settings.get(Setting.BATCH_TOKENS);
         JavaSparkContext.fromSparkContext(rows.sparkSession().sparkContext()).setJobGroup("reading", "look for the largest batch of " + name, true);
-        return largest(parts(settings.get(Setting.SHARDS)).map(part -> part.encode(lexicon, network, 0, budget)), network, size -> Layout.forScoring(network, size));
+        Extent extent = extent(parts(settings.get(Setting.SHARDS)).map(part -> part.encode(lexicon, network, 0, budget)), network, size -> Layout.forScoring(network, size));
+        if (extent.targets == 0) throw unknownLabels(lexicon);          // now, and not after an epoch
+        return extent.largest;
     }
 
-    /** The size of the window with the largest layout. (It travels as numbers: Kryo 4 cannot write records.) */
-    private static Window.Size largest(JavaRDD<Sequences> parts, Network network, LayoutOf layout) {
+    /** That these cannot be measured with: a loss is of labels that the model knows. */
+    public BadInput unknownLabels(Lexicon lexicon) {
+        return new BadInput(name + " has " + Example.counted(count, "sequence") + " to measure with, but none whose labels are all among those learnt, " + lexicon.labels()
+                + "; give data labelled as those to learn from, or more of both");
+    }
+
+    /** @param largest the size of the window with the largest layout
+     *  @param windows of the longest part
+     *  @param targets of all parts */
+    private record Extent(Window.Size largest, long windows, long targets) { }
+
+    /** (Sizes travel as numbers: Kryo 4 cannot write records.) */
+    private static Extent extent(JavaRDD<Sequences> parts, Network network, LayoutOf layout) {
         int word = network.spelling() == null ? 0 : 1;
-        Comparator<Window.Size> bytes = Comparator.comparingLong(size -> layout.of(size).bytes());
-        return parts.map(part -> part.sizes().stream().max(Comparator.comparingLong(size -> layout.of(size).bytes())).orElse(new Window.Size(1, 1, word, word)))
-                .map(size -> new int[] {size.batch(), size.seqLen(), size.words(), size.characters()}).collect().stream()
-                .map(n -> new Window.Size(n[0], n[1], n[2], n[3])).max(bytes).orElseThrow();
+        List<long[]> all = parts.map(part -> {
+            Window.Size size = part.sizes().stream().max(Comparator.comparingLong(s -> layout.of(s).bytes())).orElse(new Window.Size(1, 1, word, word));
+            return new long[] {part.windows(), part.targets(), size.batch(), size.seqLen(), size.words(), size.characters()};
+        }).collect();
+        Window.Size largest = all.stream().map(n -> new Window.Size((int) n[2], (int) n[3], (int) n[4], (int) n[5])).max(Comparator.comparingLong(s -> layout.of(s).bytes())).orElseThrow();
+        return new Extent(largest, all.stream().mapToLong(n -> n[0]).max().orElseThrow(), all.stream().mapToLong(n -> n[1]).sum());
     }
 
     private interface LayoutOf extends Serializable {

@@ -152,7 +152,7 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
             int budget = settings.get(Setting.BATCH_TOKENS);
             Scored all = new Scored(lexicon, examples.scheme());
             for (Scored part : examples.parts(settings.get(Setting.SHARDS)).map(part -> score(network, lexicon, parameters.value(), part, budget, kernel)).collect()) all.merge(part);
-            if (all.targets == 0) throw new BadInput(examples.name() + " has no sequence whose labels the model all knows; it knows " + lexicon.labels() + "; give data labelled as those that it was trained on");
+            if (all.targets == 0) throw examples.unknownLabels(lexicon);
             return new Evaluation(lexicon.task(), all.targets, all.loss / all.targets, 0, 0, all.entities, all.classes, all.values, all.kernels);
         } finally {
             parameters.destroy();

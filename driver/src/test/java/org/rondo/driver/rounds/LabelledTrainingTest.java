@@ -262,6 +262,9 @@ class LabelledTrainingTest {
                 refused("features.json", "task", "classification", "validation", wide.toString()));
         assertEquals("file:" + wide + " has vectors of 3 numbers, expected tokens, as the model reads; check the columns",
                 refused("classes.json", "task", "classification", "validation", wide.toString()));
+        Path others = Files.writeString(dir.resolve("others.json"), "{\"text\": \"a\", \"label\": \"of no training\"}\n");
+        String message = refused("classes.json", "task", "classification", "validation", others.toString());
+        assertTrue(message.startsWith("file:" + others + " has 1 sequence to measure with, but none whose labels are all among those learnt, ["), message);
     }
 
     /** Of which the longest is read by itself: 900 steps of one sentence, where a batch to learn from has at most 60, batchTokens. */
