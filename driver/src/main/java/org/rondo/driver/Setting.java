@@ -24,6 +24,10 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<String> MODEL = text("model", null, "directory of a trained model");
     public static final Setting<String> TASK = choice("task", "language-model", "what is learnt; language-model: every token from those before it; tagging: a label for every token; classification: one for a sequence; regression: one number for a sequence, or several", "language-model", "tagging", "classification", "regression");
 
+    public static final Setting<String> WARM_START = text("warmStart", "", "directory of a trained model to go on from: its network and vocabulary, with what is new in the data; without it, random numbers");
+    public static final Setting<String> HISTORY = text("history", "", "older data that are mixed into what is learnt from, read as the input is; none without it");
+    public static final Setting<Double> HISTORY_SHARE = decimal("historyShare", "0.5", 0.001, 0.999, "what history is to be of all that is learnt from: lines of a text by their characters, or sequences, drawn by the seed; all of it where it is less");
+
     public static final Setting<String> FORMAT = text("format", "auto", "of labelled sequences: text, conll, conllu, json (an object a line), csv, tsv, parquet, table (of the catalog, by name), or another name that Spark's DataFrameReader.format takes; auto: by the files' names");
     public static final Setting<String> BAD_LINES = choice("badLines", "fail", "what is done about a sequence with something wrong in it; fail: nothing is learnt, the first is named; skip: it is left out, they are counted and the first are named", "fail", "skip");
     public static final Setting<String> COLUMNS_BY = choice("columnsBy", "blanks", "what is between the columns of conll: blanks and tabs, as many as there are, or one tab", "blanks", "tab");

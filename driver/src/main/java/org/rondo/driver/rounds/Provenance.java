@@ -26,7 +26,7 @@ import org.rondo.driver.scoring.Metric;
 /** Where a model comes from: data, settings, versions, and how training went. */
 final class Provenance {
     /** Settings that change neither data, plan nor random numbers: a training may be resumed with others. */
-    private static final List<Setting<?>> FREE = List.of(Setting.INPUT, Setting.OUTPUT, Setting.VALIDATION, Setting.EPOCHS, Setting.KERNEL,
+    private static final List<Setting<?>> FREE = List.of(Setting.INPUT, Setting.OUTPUT, Setting.VALIDATION, Setting.WARM_START, Setting.HISTORY, Setting.EPOCHS, Setting.KERNEL,
             Setting.ROUND_DEADLINE, Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.OVERWRITE, Setting.DEBUG, Setting.MODEL, Setting.PROMPT, Setting.LENGTH, Setting.TEMPERATURE);
 
     private final ObjectNode facts = new ObjectMapper().createObjectNode();
@@ -38,7 +38,8 @@ final class Provenance {
     private static final String WINDOWS_PER_ROUND = "windowsPerRound";
 
     /** @param metric that epochs are compared by; null for none */
-    Provenance(JavaSparkContext sc, Settings settings, Plan plan, Corpus corpus, Metric metric) {
+    Provenance(JavaSparkContext sc, Origin origin, Plan plan, Corpus corpus, Metric metric) {
+        Settings settings = origin.settings();
         this.metric = metric == Metric.LOSS ? null : metric;
         identity = new TreeMap<>(settings.all());
         FREE.forEach(setting -> identity.remove(setting.key()));
@@ -46,6 +47,7 @@ final class Provenance {
         identity.put("lexicon", corpus.lexicon().checksum());
         identity.put("data", corpus.training().checksum());
         identity.put("validation data", corpus.validation() == null ? "none" : corpus.validation().checksum());
+        identity.put("start", origin.model().map(Model::checksum).orElse("random numbers"));
         facts.put("parameters", plan.network().parameterCount());
         ObjectNode data = facts.putObject("data").put("input", settings.has(Setting.INPUT) ? settings.get(Setting.INPUT) : "a table").put(corpus.training() instanceof Tokens ? "tokens" : "sequences", corpus.training().count())
                 .put("checksum", corpus.training().checksum()).put("heldOut", corpus.validation() == null ? 0 : corpus.validation().count());
