@@ -121,6 +121,14 @@ public final class Model {
         }
     }
 
+    /** Deletes what {@link #save} writes, {@code model.json} first, so that what is left when this is killed is no model. Other files stay. */
+    public static void delete(Path directory, Configuration conf) throws IOException {
+        Folder folder = new Folder(directory, conf), replacement = new Folder(folder, REPLACEMENT);
+        for (String name : List.of(MODEL, VOCABULARY, CHARACTERS, TENSORS))
+            for (Folder one : List.of(replacement, folder)) one.fs.delete(new Path(one.path, name), false);
+        if (replacement.isEmpty()) replacement.fs.delete(replacement.path, false);
+    }
+
     private void write(Folder folder) throws IOException {
         folder.fs.mkdirs(folder.path);
         ObjectNode json = JsonNodeFactory.instance.objectNode();
