@@ -30,6 +30,18 @@ public record Setting<T>(String key, String fallback, String expected, String do
 
     public static final Setting<String> WARM_START = text("warmStart", "", "directory of a trained model to go on from: its network and vocabulary, with what is new in the data; without it, random numbers");
     public static final Setting<String> HISTORY = text("history", "", "older data that are mixed into what is learnt from, read as the input is; none without it");
+    public static final Setting<String> NEW_DATA = text("newData", null, "what is new since the last time, read as the input of a training is; a date in it, as {yyyy-MM-dd} or {yyyy/MM/dd}, is filled in");
+    public static final Setting<String> HOLDOUT = text("holdout", null, "data that no version learns from, on which all are compared; a date in it is filled in");
+    public static final Setting<String> DATE = text("date", "yesterday", "of the night, for paths with a date: today, yesterday or as 2026-11-28, in UTC");
+    public static final Setting<Integer> DAYS = integer("days", 1, 1, 10_000, "newest days that paths with a date stand for, the last of them date");
+    public static final Setting<Integer> HISTORY_DAYS = integer("historyDays", 30, 1, 10_000, "days before those that a history with a date stands for");
+    public static final Setting<Double> MARGIN = decimal("margin", "0", 0, 1e9, "by how much metric must be better, in its own unit (of a share 0.01 is a point), for a version to be promoted; never as good or worse");
+    public static final Setting<String> GUARDS = text("guards", "", "by how much other figures may at most be worse for a version to be promoted: metric:most with commas between, as accuracy:0.002,loss:0.01");
+    public static final Setting<Integer> LEAST_TOKENS = integer("leastTokens", 1000, 1, Integer.MAX_VALUE, "tokens or steps of the new data below which nothing is retrained");
+    public static final Setting<String> UNKNOWN_LIMITS = text("unknownLimits", "0.2,0.5", "share of the new data's tokens that the champion does not know: past the first there is a warning, past the second nothing is retrained");
+    public static final Setting<String> LABEL_LIMITS = text("labelLimits", "0.1,0.5", "half the sum of the differences between the labels' shares in the new data and in the champion's: a warning, and a stop");
+    public static final Setting<String> LENGTH_LIMITS = text("lengthLimits", "1.5,5", "how many times longer or shorter the new data's sequences or lines are than the champion's: a warning, and a stop");
+    public static final Setting<Integer> LEASE_MINUTES = integer("leaseMinutes", 10, 1, 10_000, "after which others may go on where a retraining was killed; one that lives renews its right all the time");
     public static final Setting<Double> HISTORY_SHARE = decimal("historyShare", "0.5", 0.001, 0.999, "what history is to be of all that is learnt from: lines of a text by their characters, or sequences, drawn by the seed; all of it where it is less");
 
     public static final Setting<String> FORMAT = text("format", "auto", "of labelled sequences: text, conll, conllu, json (an object a line), csv, tsv, parquet, table (of the catalog, by name), or another name that Spark's DataFrameReader.format takes; auto: by the files' names");

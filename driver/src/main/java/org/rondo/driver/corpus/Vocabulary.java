@@ -137,6 +137,11 @@ public final class Vocabulary implements Serializable {
         return ids().getOrDefault(token, UNKNOWN);
     }
 
+    /** Of a line's end. */
+    int end() {
+        return id(unit.equals(CHARACTER) ? "\n" : EOS);
+    }
+
     /** The same of a token that is one code point. */
     int id(int codePoint) {
         return id(string(codePoint));

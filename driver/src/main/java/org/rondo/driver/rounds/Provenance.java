@@ -19,6 +19,7 @@ import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Checkpoint;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Corpus;
+import org.rondo.driver.corpus.Profile;
 import org.rondo.driver.corpus.Tokens;
 import org.rondo.driver.scoring.Evaluation;
 import org.rondo.driver.scoring.Metric;
@@ -51,7 +52,7 @@ final class Provenance {
         facts.put("parameters", plan.network().parameterCount());
         ObjectNode data = facts.putObject("data").put("input", settings.has(Setting.INPUT) ? settings.get(Setting.INPUT) : "a table").put(corpus.training() instanceof Tokens ? "tokens" : "sequences", corpus.training().count())
                 .put("checksum", corpus.training().checksum()).put("heldOut", corpus.validation() == null ? 0 : corpus.validation().count());
-        if (corpus.training() instanceof Tokens tokens) data.put("unknown", tokens.unknown());
+        data.set("profile", Profile.of(corpus.training(), corpus.lexicon()).json());
         facts.set("settings", new ObjectMapper().valueToTree(settings.all()));
         facts.set("versions", versions(sc));
     }
