@@ -104,7 +104,7 @@ public final class Retraining {
     private Outcome decided(int version, ObjectNode facts, Optional<Pointer> pointer) {
         boolean promoted = facts.path("verdict").asText().equals("promoted");
         if (promoted && pointer.map(Pointer::serial).orElse(0L) == facts.path("serial").asLong()) entry.point(pointer, version, "retrain", facts.path("reason").asText());
-        return new Outcome(promoted, facts.deepCopy().put("version", version));
+        return new Outcome(promoted, facts.deepCopy().put("number", version));
     }
 
     private Settings of(Night night, Optional<Pointer> pointer) {
