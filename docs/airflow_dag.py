@@ -1,6 +1,6 @@
 """A nightly retraining with Airflow: the model in the registry is replaced only by a better one.
 
-For Airflow 2.6 and later, and 3. Copy this file to the folder of DAGs, and set the six values below. ``bin/rondo retrain`` ends with code
+For Airflow 2.6 and later, and 3. Copy this file to the folder of DAGs, and set the values below. ``bin/rondo retrain`` ends with code
 0 where the new model was promoted, 3 where the champion was kept, 2 where something given cannot be used, and 1 where it failed. 3 is no
 failure: the task, and what stands behind it, is skipped. The last line on standard output is JSON, which becomes the task's XCom.
 """
@@ -20,9 +20,10 @@ RONDO = "/srv/rondo/bin/rondo"                                  # with SPARK_HOM
 SPARK = ["--master", "yarn", "--num-executors", "4", "--executor-cores", "1", "--executor-memory", "4g",
          "--conf", "spark.executor.memoryOverhead=1024m"]       # what bin/rondo plan says
 REGISTRY = "hdfs:///models/registry"
-NAME = "news"
-NEW_DATA = "hdfs:///corpora/news/{{ ds }}"                      # the day that the run is of
+ENTRY = "news"
+NEW_DATA = "hdfs:///corpora/news/{yyyy-MM-dd}"                  # retrain fills in DATE
 HOLDOUT = "hdfs:///corpora/news-holdout"
+DATE = "{{ macros.ds_add(data_interval_end.strftime('%Y-%m-%d'), -1) }}"    # the day before the run, also where a run is made up for
 
 KEPT_THE_CHAMPION = 3
 
@@ -34,7 +35,7 @@ def command(*arguments: str) -> str:
 
 
 with DAG(
-    dag_id="rondo_retrain_" + NAME,
+    dag_id="rondo_retrain_" + ENTRY,
     schedule="30 2 * * *",
     start_date=datetime(2026, 1, 1),
     catchup=False,
@@ -46,7 +47,7 @@ with DAG(
 ) as dag:
     retrain = BashOperator(
         task_id="retrain",
-        bash_command=command(RONDO, *SPARK, "retrain", "--registry", REGISTRY, "--name", NAME, "--new-data", NEW_DATA, "--holdout", HOLDOUT),
+        bash_command=command(RONDO, *SPARK, "retrain", "--registry", REGISTRY, "--entry", ENTRY, "--newData", NEW_DATA, "--holdout", HOLDOUT, "--date", DATE),
         skip_on_exit_code=KEPT_THE_CHAMPION,
         append_env=True,
         env={"RONDO_BUILD": "no"},

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -21,7 +22,8 @@ class DocsIT {
     void aPagesCommandsRun(String file) throws Exception {
         Files.createDirectories(folder.resolve("bin"));
         Path rondo = folder.resolve("bin/rondo");
-        String tiny = List.of("layers=1", "hidden=8", "embedding=4", "batch=4", "seqLen=8", "epochs=1").stream().map(entry -> " --conf spark.rondo." + entry).collect(Collectors.joining());
+        String tiny = Stream.of("rondo.layers=1", "rondo.hidden=8", "rondo.embedding=4", "rondo.batch=4", "rondo.seqLen=8", "rondo.epochs=1", "driver.memory=1g",
+                "driver.extraJavaOptions=-XX:TieredStopAtLevel=1").map(entry -> " --conf spark." + entry).collect(Collectors.joining());
         Files.writeString(rondo, "#!/bin/sh\nexec " + Page.ROOT.resolve("bin/rondo") + tiny + " \"$@\"\n");
         assertTrue(rondo.toFile().setExecutable(true));
         Files.writeString(folder.resolve("my.txt"), "the quick brown fox jumps over the lazy dog\nOnce upon a time there was a fox\n".repeat(40));
@@ -34,7 +36,7 @@ class DocsIT {
         shell.environment().put("RONDO_BUILD", "no");
         Process process = shell.start();
         try {
-            assertTrue(process.waitFor(300, TimeUnit.SECONDS), () -> "still running: " + file);
+            assertTrue(process.waitFor(600, TimeUnit.SECONDS), () -> "still running: " + file);
         } finally {
             process.descendants().forEach(ProcessHandle::destroyForcibly);
             process.destroyForcibly();
