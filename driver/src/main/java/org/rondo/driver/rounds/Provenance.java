@@ -19,6 +19,7 @@ import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Checkpoint;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Corpus;
+import org.rondo.driver.corpus.Profile;
 import org.rondo.driver.corpus.Tokens;
 import org.rondo.driver.scoring.Evaluation;
 import org.rondo.driver.scoring.Metric;
@@ -26,7 +27,7 @@ import org.rondo.driver.scoring.Metric;
 /** Where a model comes from: data, settings, versions, and how training went. */
 final class Provenance {
     /** Settings that change neither data, plan nor random numbers: a training may be resumed with others. */
-    private static final List<Setting<?>> FREE = List.of(Setting.INPUT, Setting.OUTPUT, Setting.VALIDATION, Setting.EPOCHS, Setting.KERNEL,
+    private static final List<Setting<?>> FREE = List.of(Setting.INPUT, Setting.OUTPUT, Setting.VALIDATION, Setting.WARM_START, Setting.HISTORY, Setting.EPOCHS, Setting.KERNEL,
             Setting.ROUND_DEADLINE, Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.OVERWRITE, Setting.DEBUG, Setting.MODEL, Setting.PROMPT, Setting.LENGTH, Setting.TEMPERATURE);
 
     private final ObjectNode facts = new ObjectMapper().createObjectNode();
@@ -38,7 +39,8 @@ final class Provenance {
     private static final String WINDOWS_PER_ROUND = "windowsPerRound";
 
     /** @param metric that epochs are compared by; null for none */
-    Provenance(JavaSparkContext sc, Settings settings, Plan plan, Corpus corpus, Metric metric) {
+    Provenance(JavaSparkContext sc, Origin origin, Plan plan, Corpus corpus, Metric metric) {
+        Settings settings = origin.settings();
         this.metric = metric == Metric.LOSS ? null : metric;
         identity = new TreeMap<>(settings.all());
         FREE.forEach(setting -> identity.remove(setting.key()));
@@ -46,10 +48,11 @@ final class Provenance {
         identity.put("lexicon", corpus.lexicon().checksum());
         identity.put("data", corpus.training().checksum());
         identity.put("validation data", corpus.validation() == null ? "none" : corpus.validation().checksum());
+        identity.put("start", origin.model().map(Model::checksum).orElse("random numbers"));
         facts.put("parameters", plan.network().parameterCount());
         ObjectNode data = facts.putObject("data").put("input", settings.has(Setting.INPUT) ? settings.get(Setting.INPUT) : "a table").put(corpus.training() instanceof Tokens ? "tokens" : "sequences", corpus.training().count())
                 .put("checksum", corpus.training().checksum()).put("heldOut", corpus.validation() == null ? 0 : corpus.validation().count());
-        if (corpus.training() instanceof Tokens tokens) data.put("unknown", tokens.unknown());
+        data.set("profile", Profile.of(corpus.training(), corpus.lexicon()).json());
         facts.set("settings", new ObjectMapper().valueToTree(settings.all()));
         facts.set("versions", versions(sc));
     }

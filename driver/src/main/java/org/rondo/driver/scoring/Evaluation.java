@@ -22,6 +22,7 @@ import org.rondo.driver.corpus.TagScheme;
 import org.rondo.driver.corpus.Task;
 import org.rondo.driver.corpus.Text;
 import org.rondo.driver.corpus.Tokens;
+import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout;
 import org.rondo.kernels.Layout.Block;
@@ -30,7 +31,7 @@ import org.rondo.kernels.Sequences;
 import org.rondo.kernels.Shard;
 import org.rondo.kernels.UnrolledNetwork;
 import org.rondo.kernels.Window;
-import scala.Tuple2;
+import scala.Tuple3;
 
 /** How well a model predicts data, computed on Spark. A text is read in shards x batch streams, each from a zero state; of sequences
  *  the figures are those of each by itself, however they are batched.
@@ -44,6 +45,8 @@ import scala.Tuple2;
  *  @param kernels    what ran */
 public record Evaluation(Task task, long targets, double loss, long characters, double unknown, EntityScores entities, ClassScores classes, ValueScores values,
                          Set<String> kernels) {
+    /** Targets that count. */
+    private static final int ALL = Integer.MAX_VALUE;
 
     public double perplexity() {
         return Math.exp(loss);
@@ -86,19 +89,25 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
     /** @param input as {@link Setting#INPUT} says
      *  @param notes hears what was chosen, and what was left out */
     public static Evaluation of(JavaSparkContext sc, Model model, String input, Settings settings, Consumer<String> notes) {
+        return of(sc, model, input, ALL, settings, notes);
+    }
+
+    /** The same, comparable with that of another model, whose vocabulary this one's begins with.
+     *  @param known tokens of the other: no others are counted as targets, nor unknown ones, because of a word that one model does not know they say different things */
+    public static Evaluation of(JavaSparkContext sc, Model model, String input, int known, Settings settings, Consumer<String> notes) {
         if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));
         Task task = model.lexicon().task();
         try (Data data = task == Task.LANGUAGE_MODEL ? Tokens.encode(Text.open(sc, input), model.lexicon().words())
                 : Examples.read(sc, input, model.lexicon().values() > 1 ? Examples.Target.VALUES : task.target(settings), settings, notes)) {
-            return of(sc, model, data, settings);
+            return data instanceof Tokens tokens ? of(sc, model, tokens, known, settings) : of(sc, model, (Examples) data, settings);
         }
     }
 
     public static Evaluation of(JavaSparkContext sc, Model model, Data data, Settings settings) {
-        return data instanceof Tokens tokens ? of(sc, model, tokens, settings) : of(sc, model, (Examples) data, settings);
+        return data instanceof Tokens tokens ? of(sc, model, tokens, ALL, settings) : of(sc, model, (Examples) data, settings);
     }
 
-    private static Evaluation of(JavaSparkContext sc, Model model, Tokens tokens, Settings settings) {
+    private static Evaluation of(JavaSparkContext sc, Model model, Tokens tokens, int known, Settings settings) {
         int seqLen = settings.get(Setting.SEQ_LEN), count = settings.get(Setting.SHARDS);
         long targets = tokens.count() - 1;
         if (targets < 1)
@@ -113,12 +122,15 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
             Network network = model.network();
             String kernel = settings.get(Setting.KERNEL);
             double nats = 0;
+            long counted = 0;
             Set<String> kernels = new TreeSet<>();
-            for (Tuple2<Double, String> scored : shards.map(shard -> score(network, parameters.value(), shard, batch, seqLen, kernel)).collect()) {
-                nats += scored._1;                               // collected in shard order: the same sum on any cluster
-                kernels.add(scored._2);
+            for (Tuple3<Double, Long, String> scored : shards.map(shard -> score(network, parameters.value(), shard, known, batch, seqLen, kernel)).collect()) {
+                nats += scored._1();                             // collected in shard order: the same sum on any cluster
+                counted += scored._2();
+                kernels.add(scored._3());
             }
-            return new Evaluation(Task.LANGUAGE_MODEL, targets, nats / targets, characters, tokens.unknown(), null, null, null, kernels);
+            if (counted == 0) throw new BadInput("the text to evaluate has no token that both models know; give another");
+            return new Evaluation(Task.LANGUAGE_MODEL, counted, nats / counted, characters, tokens.unknown(), null, null, null, kernels);
         } finally {
             parameters.destroy();
             shards.unpersist();
@@ -126,16 +138,19 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
         }
     }
 
-    /** Sum of -log p over a shard's targets, and the kernel that computed it. */
-    private static Tuple2<Double, String> score(Network network, float[] parameters, Shard shard, int batch, int seqLen, String choice) {
+    /** Sum of -log p over a shard's targets that count, how many they are, and the kernel that computed it. */
+    private static Tuple3<Double, Long, String> score(Network network, float[] parameters, Shard shard, int known, int batch, int seqLen, String choice) {
         double nats = 0;
+        long targets = 0;
         try (Kernel kernel = Kernel.open(choice, Layout.forScoring(network, batch, seqLen), TaskContext.get().cpus())) {
             UnrolledNetwork unrolled = new UnrolledNetwork(kernel, UnrolledNetwork.Dropout.NONE);
             kernel.load(Block.PARAMETERS, parameters);
             for (int w = 0; ; w++) {
                 Window window = shard.window(kernel.layout().size, 0, w, null);
-                if (window == null) return new Tuple2<>(nats, kernel.description());
+                if (window == null) return new Tuple3<>(nats, targets, kernel.description());
+                if (known != ALL) window = window.where(y -> y != Vocabulary.UNKNOWN && y < known);
                 nats += unrolled.forward(window, null);
+                targets += window.tokens();
                 unrolled.carry();
             }
         }
