@@ -79,8 +79,9 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
     /** {@code task targets loss}, and what there is of {@code perplexity bitsPerCharacter unknown entities classes values}. */
     public ObjectNode json() {
         ObjectNode json = JsonNodeFactory.instance.objectNode().put("task", task.key()).put("targets", targets).put("loss", loss);
-        if (task == Task.LANGUAGE_MODEL) json.put("perplexity", perplexity()).put("unknown", unknown);
+        if (task == Task.LANGUAGE_MODEL) json.put("perplexity", perplexity());
         if (characters > 0) json.put("bitsPerCharacter", bitsPerCharacter());
+        if (task == Task.LANGUAGE_MODEL) json.put("unknown", unknown);
         if (entities != null) json.set("entities", entities.json());
         if (classes != null) json.set("classes", classes.json());
         if (values != null) json.set("values", values.json());
