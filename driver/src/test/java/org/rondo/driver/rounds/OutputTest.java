@@ -86,6 +86,14 @@ class OutputTest {
         assertEquals(expected, refused());
     }
 
+    @Test void eventsOfOthersAreNotOurs() throws IOException {
+        write("events.out.tfevents.1764321000.host.rondo");
+        assertTrue(refused().contains(" holds neither a model nor checkpoints of Rondo; "));
+        Files.delete(dir.resolve("events.out.tfevents.1764321000.host.rondo"));
+        write("events.out.tfevents.1764321000.host.40.rondo");
+        open();
+    }
+
     @Test void aFinishedTrainingLeavesTheModelAlone() throws IOException {
         Output output = open();
         output.write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST, null).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
@@ -145,14 +153,14 @@ class OutputTest {
     private Map<String, String> differencesWithMoreEpochs(String decay) {
         try (Corpus corpus = Corpus.read(sc, settings(), note -> { })) {
             Checkpoint three = TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST, null)
-                    .toCheckpoint(plan().moments(), new Provenance(sc, settings("decay", decay), plan(), corpus, null).checkpointFacts());
-            return new Provenance(sc, settings("decay", decay, "epochs", "5"), plan(), corpus, null).differences(three);
+                    .toCheckpoint(plan().moments(), new Provenance(settings("decay", decay), plan(), corpus, null).checkpointFacts());
+            return new Provenance(settings("decay", decay, "epochs", "5"), plan(), corpus, null).differences(three);
         }
     }
 
     @Test void damagedCheckpointsAreDroppedOnlyIfAsked() throws IOException {
         try (Corpus corpus = Corpus.read(sc, settings(), note -> { })) {
-            Provenance provenance = new Provenance(sc, settings(), plan(), corpus, null);
+            Provenance provenance = new Provenance(settings(), plan(), corpus, null);
             open().write(TrainingState.initial(plan(), settings(), LearningRate.start(settings(), true), Selection.LAST, null).toCheckpoint(plan().moments(), provenance.checkpointFacts()));
             assertEquals(0, open().resume(provenance, Selection.LAST).orElseThrow().cursor().round());
             Files.write(dir.resolve("checkpoints/round-00000000/state.safetensors"), new byte[1]);
