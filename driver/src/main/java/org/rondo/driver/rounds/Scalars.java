@@ -103,12 +103,20 @@ final class Scalars implements Progress, AutoCloseable {
         try {
             attempt.run();
         } catch (IOException | RuntimeException e) {
-            failed = true;
-            note.accept("cannot write events for TensorBoard to " + directory + ": " + e.getMessage() + "; training goes on without them");
+            fail(e);
         }
     }
 
+    private void fail(Exception e) {
+        if (!failed) note.accept("cannot write events for TensorBoard to " + directory + ": " + e.getMessage() + "; training goes on without them");
+        failed = true;
+    }
+
     @Override public void close() {
-        if (file != null) attempt(file::close);
+        try {
+            if (file != null) file.close();
+        } catch (IOException | RuntimeException e) {
+            fail(e);
+        }
     }
 }
