@@ -131,6 +131,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> LENGTH = integer("length", 500, 1, 10_000_000, "tokens to generate");
     public static final Setting<Double> TEMPERATURE = decimal("temperature", "0.8", 0, 100, "below 1 more certain, above 1 more varied; 0 always takes the likeliest token");
 
+    public static final Setting<String> SUMMARY = text("summary", "", "file to write, at the end, what the job did, as JSON; where it has an output directory that is by default summary.json in it (score: _summary.json), else none");
     public static final Setting<Boolean> DEBUG = flag("debug", "print the stack trace of bad input too");
 
     private static Setting<String> text(String key, String fallback, String doc) {

@@ -61,7 +61,8 @@ public final class Rondo {
         Job job = command.job();
         Settings settings = Settings.of(entries(conf), command.options()).over(job.defaults());
         for (Setting<?> needed : job.settings()) if (needed.fallback() == null) settings.get(needed);
-        job.work().run(settings, conf, console);
+        Summary summary = Summary.of(job, settings, conf);
+        summary.write(job.work().run(settings, conf, console));
     }
 
     /** Starts Spark, with what Rondo needs where the user has not said otherwise.
