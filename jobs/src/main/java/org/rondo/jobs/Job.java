@@ -10,7 +10,7 @@ import org.rondo.driver.Settings;
 
 import static org.rondo.driver.Setting.*;
 
-/** A job: its name, what it does, and the settings it reads, in the groups of its {@code --help}.
+/** A job: its name (of a subcommand, the words of the line), what it does, and the settings it reads, in the groups of its {@code --help}.
  *  @param defaults where they differ from the table's
  *  @param docs     what a setting is in this job, where that differs from the table's */
 record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> defaults, Map<Setting<?>, String> docs, Work work) {
@@ -62,7 +62,18 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
                     + "vanilla RNNs and LSTMs before and after a short training.",
                     List.of(group("Data", MODEL, INPUT, OUTPUT, OVERWRITE), group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY), group("Network", LAYERS, HIDDEN, EMBEDDING),
                             group("Training", BATCH, SEQ_LEN, EPOCHS, LEARNING_RATE), RUN),
-                    ShowGradientFlow.DEFAULTS, ShowGradientFlow.DOCS, ShowGradientFlow::run));
+                    ShowGradientFlow.DEFAULTS, ShowGradientFlow.DOCS, ShowGradientFlow::run),
+            new Job("models", "Prints the versions of the models of a registry; as a table, and as JSON.",
+                    List.of(group("Registry", REGISTRY, ENTRY), group("Run", DEBUG)), Map.of(), table(ENTRY, "name of a model in the registry; all, where it is left out"), Models::list),
+            new Job("models promote", "Makes a version current, if it is whole.",
+                    List.of(group("Registry", REGISTRY, ENTRY, VERSION), group("Run", DEBUG)), Map.of(), table(VERSION, "number of the version, as models lists them"), Models::promote),
+            new Job("models rollback", "Makes current again what was current before the current version was promoted, or another version that was current once.",
+                    List.of(group("Registry", REGISTRY, ENTRY, VERSION), group("Run", DEBUG)), Map.of(), table(VERSION, "number of the version to go back to; 0: the one that models calls previous"), Models::rollback),
+            new Job("models prune", "Deletes old versions: never the current one, nor the previous one, nor unfinished ones of the last day.",
+                    List.of(group("Registry", REGISTRY, ENTRY, KEEP), group("Run", DEBUG)), Map.of(), Models::prune),
+            new Job("models add", "Copies a model in, as a version that is not current until it is promoted.",
+                    List.of(group("Registry", REGISTRY, ENTRY, MODEL), group("Run", DEBUG)), table(ENTRY, ""),
+                    table(ENTRY, "name of a model in the registry, which need not be there yet: up to 100 letters, digits and - _ .", MODEL, "directory of the trained model"), Models::add));
 
     /** Settings are what the table says. */
     private Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> defaults, Work work) {
