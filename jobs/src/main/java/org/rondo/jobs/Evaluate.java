@@ -17,7 +17,7 @@ final class Evaluate {
 
     static ObjectNode run(Settings settings, SparkConf conf, Console console) {
         try (JavaSparkContext sc = Rondo.spark("evaluate", settings, conf)) {
-            Model model = Generate.model(settings, sc.hadoopConfiguration());
+            Model model = Generate.model(settings, sc.hadoopConfiguration(), console);
             warn(settings, model.lexicon().task(), console);
             Evaluation found = Evaluation.of(sc, model, settings.get(Setting.INPUT), settings, console.err()::println);
             if (found.task() == Task.LANGUAGE_MODEL) {

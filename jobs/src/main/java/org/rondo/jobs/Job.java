@@ -14,7 +14,7 @@ import org.rondo.driver.scoring.ScoredCorpus;
 
 import static org.rondo.driver.Setting.*;
 
-/** A job: its name, where its {@link Summary} goes, what it does, and the settings it reads, in the groups of its {@code --help}.
+/** A job: its name (of a subcommand, the words of the line), where its {@link Summary} goes, what it does, and the settings it reads, in the groups of its {@code --help}.
  *  @param summaryIn path of the summary, of the output directory; null where there is none
  *  @param defaults where they differ from the table's
  *  @param docs     what a setting is in this job, where that differs from the table's */
@@ -43,7 +43,7 @@ record Job(String name, UnaryOperator<String> summaryIn, String doc, List<Group>
             RUN = group("Run", SEED, KERNEL, SUMMARY, DEBUG);
 
     private static final List<Group> TRAINING =
-            List.of(group("Data", INPUT, OUTPUT, OVERWRITE, VALIDATION, TASK), EXAMPLES, LABELS, VOCABULARY, NETWORK, DISTRIBUTION, OUTER, STEPS, CHECKPOINTS, RUN);
+            List.of(group("Data", INPUT, OUTPUT, OVERWRITE, VALIDATION, TASK, WARM_START, HISTORY, HISTORY_SHARE), EXAMPLES, LABELS, VOCABULARY, NETWORK, DISTRIBUTION, OUTER, STEPS, CHECKPOINTS, RUN);
 
     /** Where outputs are on this machine, whatever Hadoop's file system is. */
     private static final UnaryOperator<String> LOCAL = output -> Quickstart.hadoop(Path.of(output).resolve(Summary.NAME));
@@ -71,7 +71,25 @@ record Job(String name, UnaryOperator<String> summaryIn, String doc, List<Group>
                     + "vanilla RNNs and LSTMs before and after a short training.",
                     List.of(group("Data", MODEL, INPUT, OUTPUT, OVERWRITE), group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY), group("Network", LAYERS, HIDDEN, EMBEDDING),
                             group("Training", BATCH, SEQ_LEN, EPOCHS, LEARNING_RATE), RUN),
-                    ShowGradientFlow.DEFAULTS, ShowGradientFlow.DOCS, ShowGradientFlow::run));
+                    ShowGradientFlow.DEFAULTS, ShowGradientFlow.DOCS, ShowGradientFlow::run),
+            new Job("retrain", null, "Trains the next version of a registry's model, from the current one and new data, and makes it current if it is better on data that none has learnt from. "
+                    + "Run again for the same night it finds its own result.",
+                    List.of(group("Registry", REGISTRY, NAME), group("Data", NEW_DATA, HOLDOUT, HISTORY, HISTORY_SHARE, DATE, DAYS, HISTORY_DAYS, VALIDATION, TASK),
+                            group("Decision", METRIC, MARGIN, GUARDS), group("Drift", LEAST_TOKENS, UNKNOWN_LIMITS, LABEL_LIMITS, LENGTH_LIMITS), EXAMPLES, LABELS, VOCABULARY, NETWORK,
+                            group("Distribution", DISTRIBUTION.settings.stream().filter(setting -> setting != METRIC).toArray(Setting<?>[]::new)), OUTER, STEPS,
+                            CHECKPOINTS, group("Run", LEASE_MINUTES, SEED, KERNEL, SUMMARY, DEBUG)),
+                    Retrain.DEFAULTS, Retrain.DOCS, Retrain::run),
+            new Job("models", null, "Prints the versions of the models of a registry; as a table, and as JSON.",
+                    List.of(group("Registry", REGISTRY, NAME), group("Run", DEBUG)), Map.of(), table(NAME, "name of a model in the registry; all, where it is left out"), Models::list),
+            new Job("models promote", null, "Makes a version current, if it is whole.",
+                    List.of(group("Registry", REGISTRY, NAME, VERSION), group("Run", DEBUG)), Map.of(), table(VERSION, "number of the version, as models lists them"), Models::promote),
+            new Job("models rollback", null, "Makes current again what was current before the current version was promoted, or another version that was current once.",
+                    List.of(group("Registry", REGISTRY, NAME, VERSION), group("Run", DEBUG)), Map.of(), table(VERSION, "number of the version to go back to; 0: the one that models calls previous"), Models::rollback),
+            new Job("models prune", null, "Deletes old versions: never the current one, nor the previous one, nor unfinished ones of the last day.",
+                    List.of(group("Registry", REGISTRY, NAME, KEEP), group("Run", DEBUG)), Map.of(), Models::prune),
+            new Job("models add", null, "Copies a model in, as a version that is not current until it is promoted.",
+                    List.of(group("Registry", REGISTRY, NAME, MODEL), group("Run", DEBUG)), table(NAME, ""),
+                    table(NAME, "name of a model in the registry, which need not be there yet: up to 100 letters, digits and - _ .", MODEL, "directory of the trained model"), Models::add));
 
     /** Settings are what the table says. */
     private Job(String name, UnaryOperator<String> summaryIn, String doc, List<Group> groups, Map<Setting<?>, String> defaults, Work work) {

@@ -18,7 +18,7 @@ final class ScoreCorpus {
 
     static ObjectNode run(Settings settings, SparkConf conf, Console console) {
         try (JavaSparkContext sc = Rondo.spark("score", settings, conf)) {
-            Scorer scorer = new Scorer(Generate.model(settings, sc.hadoopConfiguration()), settings);
+            Scorer scorer = new Scorer(Generate.model(settings, sc.hadoopConfiguration(), console), settings);
             Progress progress = new Progress(console);
             Count all = ScoredCorpus.write(sc, scorer, settings, console.err()::println, progress);
             progress.end();

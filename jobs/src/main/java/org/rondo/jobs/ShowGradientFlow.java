@@ -188,7 +188,7 @@ final class ShowGradientFlow {
         List<Given> models = new ArrayList<>();
         try (JavaSparkContext sc = Rondo.spark("gradient-flow", settings, conf)) {
             for (String directory : directories) {
-                Model model = Generate.model(settings.with(Setting.MODEL, directory), sc.hadoopConfiguration());
+                Model model = Generate.model(settings.with(Setting.MODEL, directory), sc.hadoopConfiguration(), console);
                 models.add(new Given(directory, model, Reading.text(sc, settings, model.asLanguageModel("the flow of gradients").lexicon().words(), 0, MEASURED)));
             }
         }

@@ -54,11 +54,12 @@ final class Summary {
         else if (file.exists()) throw new BadInput("summary " + file.path() + " is there already, and is no summary of a job; set " + Setting.SUMMARY.option() + " to another file");
     }
 
-    /** @param figures of the job */
-    void write(ObjectNode figures) {
+    /** @param code    that the job ends with
+     *  @param figures of the job */
+    void write(int code, ObjectNode figures) {
         if (file == null) return;
         Instant ended = Instant.now();
-        ObjectNode summary = figures.objectNode().put(JOB, job.name()).put("exit", Rondo.DONE).put("started", started.truncatedTo(ChronoUnit.MILLIS).toString())
+        ObjectNode summary = figures.objectNode().put(JOB, job.name()).put("exit", code).put("started", started.truncatedTo(ChronoUnit.MILLIS).toString())
                 .put("ended", ended.truncatedTo(ChronoUnit.MILLIS).toString()).put("seconds", Duration.between(started, ended).toMillis() * 1e-3);
         summary.set("versions", new ObjectMapper().valueToTree(Versions.all()));
         summary.set("settings", new ObjectMapper().valueToTree(settings.given()));

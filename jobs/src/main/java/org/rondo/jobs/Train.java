@@ -7,17 +7,20 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.deploy.SparkHadoopUtil;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Task;
+import org.rondo.driver.rounds.Origin;
 import org.rondo.driver.rounds.Trainer;
 
 /** Text to model. */
 final class Train {
     private Train() { }
 
-    static ObjectNode run(Settings settings, SparkConf conf, Console console) {
+    static ObjectNode run(Settings given, SparkConf conf, Console console) {
+        Settings settings = Origin.of(given, SparkHadoopUtil.get().newConfiguration(conf)).settings();
         warn(settings, console);
         Report report = new Report(console, settings);
         Model model = train("train", settings, conf, report);

@@ -37,23 +37,30 @@ import org.rondo.driver.scoring.Evaluation;
 public final class Retraining {
     private final JavaSparkContext sc;
     private final Settings settings;
-    private final Progress progress;
     private final Entry entry;
+    private Progress progress;
 
     /** What has become of the current version.
      *  @param promoted whether the night's version has taken its place
      *  @param facts    of the night's version, as it keeps them */
     public record Outcome(boolean promoted, ObjectNode facts) { }
 
-    public Retraining(JavaSparkContext sc, Settings settings, Progress progress) {
+    /** @throws BadInput if the registry cannot be used */
+    public Retraining(JavaSparkContext sc, Settings settings) {
         this.sc = sc;
         this.settings = settings;
-        this.progress = progress;
-        this.entry = Registry.open(settings.get(Setting.REGISTRY), sc.hadoopConfiguration()).entry(settings.get(Setting.ENTRY));
+        this.entry = Registry.open(settings.get(Setting.REGISTRY), sc.hadoopConfiguration()).entry(settings.get(Setting.NAME));
+    }
+
+    /** With what the champion says of itself, if there is one.
+     *  @throws BadInput if the settings contradict it */
+    public Settings settings() {
+        return Origin.of(entry.current().map(p -> settings.with(Setting.WARM_START, entry.directory(p.version()))).orElse(settings), sc.hadoopConfiguration()).settings();
     }
 
     /** @throws BadInput if another retraining is under way, the data cannot be used or have drifted past a limit, or the settings contradict the champion */
-    public Outcome run() {
+    public Outcome run(Progress progress) {
+        this.progress = progress;
         Night night = Night.of(settings, sc.hadoopConfiguration(), Clock.systemUTC());
         try (Lease lease = entry.lease("retrain " + night.date(), Duration.ofMinutes(settings.get(Setting.LEASE_MINUTES)))) {
             Optional<Pointer> pointer = entry.current();

@@ -104,11 +104,11 @@ class RetrainingTest {
 
     @Test void killedInTrainingItGoesOnInTheSameVersion() {
         night("one");
-        assertThrows(Stop.class, () -> new Retraining(sc, settings("two"), new Heard() {
+        assertThrows(Stop.class, () -> new Retraining(sc, settings("two")).run(new Heard() {
             @Override public void epoch(Epoch epoch, Model model) {
                 if (epoch.number() == 3) throw new Stop();
             }
-        }).run());
+        }));
         assertEquals(Version.State.UNFINISHED, entry.versions().get(0).state());
         Retraining.Outcome whole = night("two");
         assertEquals(2, whole.facts().path("number").asInt());
@@ -180,11 +180,11 @@ class RetrainingTest {
     }
 
     private Retraining.Outcome night(String data, String... more) {
-        return new Retraining(sc, settings(data, more), new Heard()).run();
+        return new Retraining(sc, settings(data, more)).run(new Heard());
     }
 
     private Settings settings(String data, String... more) {
-        Map<String, String> all = new HashMap<>(Map.of("registry", dir.resolve("R").toString(), "entry", "lm", "newData", dir.resolve(data).toString(), "holdout", dir.resolve("holdout").toString(),
+        Map<String, String> all = new HashMap<>(Map.of("registry", dir.resolve("R").toString(), "name", "lm", "newData", dir.resolve(data).toString(), "holdout", dir.resolve("holdout").toString(),
                 "unit", "word", "hidden", "12", "embedding", "8", "layers", "1", "batch", "2"));
         all.putAll(Map.of("seqLen", "10", "epochs", "4", "validation", "0", "learningRate", "0.01", "leastTokens", "100"));
         for (int i = 0; i < more.length; i += 2) all.put(more[i], more[i + 1]);
