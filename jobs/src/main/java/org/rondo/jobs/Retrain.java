@@ -18,11 +18,11 @@ final class Retrain {
 
     static ObjectNode run(Settings settings, SparkConf conf, Console console) {
         try (JavaSparkContext sc = Rondo.spark("retrain", settings, conf)) {
-            Retraining retraining = new Retraining(sc, settings);
-            Train.warn(retraining.settings(), console);
+            Settings own = Retraining.settings(sc, settings);
+            Train.warn(own, console);
             Retraining.Outcome outcome;
-            try (Report report = new Report(console, retraining.settings())) {
-                outcome = retraining.run(report);
+            try (Report report = new Report(console, own)) {
+                outcome = new Retraining(sc, settings, report).run();
             }
             ObjectNode facts = outcome.facts();
             console.err().println((outcome.promoted() ? "promoted version " : "kept the champion, and not version ") + facts.path("number").asInt() + ": " + facts.path("reason").asText());

@@ -37,8 +37,8 @@ import org.rondo.driver.scoring.Evaluation;
 public final class Retraining {
     private final JavaSparkContext sc;
     private final Settings settings;
+    private final Progress progress;
     private final Entry entry;
-    private Progress progress;
 
     /** What has become of the current version.
      *  @param promoted whether the night's version has taken its place
@@ -46,21 +46,26 @@ public final class Retraining {
     public record Outcome(boolean promoted, ObjectNode facts) { }
 
     /** @throws BadInput if the registry cannot be used */
-    public Retraining(JavaSparkContext sc, Settings settings) {
+    public Retraining(JavaSparkContext sc, Settings settings, Progress progress) {
         this.sc = sc;
         this.settings = settings;
-        this.entry = Registry.open(settings.get(Setting.REGISTRY), sc.hadoopConfiguration()).entry(settings.get(Setting.NAME));
+        this.progress = progress;
+        this.entry = entry(sc, settings);
+    }
+
+    private static Entry entry(JavaSparkContext sc, Settings settings) {
+        return Registry.open(settings.get(Setting.REGISTRY), sc.hadoopConfiguration()).entry(settings.get(Setting.NAME));
     }
 
     /** With what the champion says of itself, if there is one.
      *  @throws BadInput if the settings contradict it */
-    public Settings settings() {
+    public static Settings settings(JavaSparkContext sc, Settings settings) {
+        Entry entry = entry(sc, settings);
         return Origin.of(entry.current().map(p -> settings.with(Setting.WARM_START, entry.directory(p.version()))).orElse(settings), sc.hadoopConfiguration()).settings();
     }
 
     /** @throws BadInput if another retraining is under way, the data cannot be used or have drifted past a limit, or the settings contradict the champion */
-    public Outcome run(Progress progress) {
-        this.progress = progress;
+    public Outcome run() {
         Night night = Night.of(settings, sc.hadoopConfiguration(), Clock.systemUTC());
         try (Lease lease = entry.lease("retrain " + night.date(), Duration.ofMinutes(settings.get(Setting.LEASE_MINUTES)))) {
             Optional<Pointer> pointer = entry.current();

@@ -104,11 +104,11 @@ class RetrainingTest {
 
     @Test void killedInTrainingItGoesOnInTheSameVersion() {
         night("one");
-        assertThrows(Stop.class, () -> new Retraining(sc, settings("two")).run(new Heard() {
+        assertThrows(Stop.class, () -> new Retraining(sc, settings("two"), new Heard() {
             @Override public void epoch(Epoch epoch, Model model) {
                 if (epoch.number() == 3) throw new Stop();
             }
-        }));
+        }).run());
         assertEquals(Version.State.UNFINISHED, entry.versions().get(0).state());
         Retraining.Outcome whole = night("two");
         assertEquals(2, whole.facts().path("number").asInt());
@@ -180,7 +180,7 @@ class RetrainingTest {
     }
 
     private Retraining.Outcome night(String data, String... more) {
-        return new Retraining(sc, settings(data, more)).run(new Heard());
+        return new Retraining(sc, settings(data, more), new Heard()).run();
     }
 
     private Settings settings(String data, String... more) {

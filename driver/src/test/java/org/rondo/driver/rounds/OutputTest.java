@@ -67,7 +67,7 @@ class OutputTest {
         assertTrue(Files.exists(parents) && !Files.exists(dir), "what was there before stays");
 
         Output written = open();
-        written.write(start().toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        written.write(initial().toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         written.close();
         assertTrue(Files.exists(dir.resolve("checkpoints/round-00000000/commit.json")));
     }
@@ -78,7 +78,7 @@ class OutputTest {
                 + "set --output to another directory, or --overwrite to write into it";
         assertEquals(expected, refused());
         Output output = open("overwrite", "true");
-        output.write(start().toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        output.write(initial().toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         output.finish(model());
         assertEquals("mine", Files.readString(weights));
         assertEquals("mine", Files.readString(notes));
@@ -97,7 +97,7 @@ class OutputTest {
 
     @Test void aFinishedTrainingLeavesTheModelAlone() throws IOException {
         Output output = open();
-        output.write(start().toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        output.write(initial().toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         output.finish(model());
         try (var files = Files.list(dir)) {
             assertEquals(List.of("model.json", "model.safetensors", "vocabulary.txt"), files.map(f -> f.getFileName().toString()).sorted().toList());
@@ -108,7 +108,7 @@ class OutputTest {
 
     @Test void aModelThatWasNotFinishedIsTakenUp() throws IOException {
         Output output = open();
-        output.write(start().toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        output.write(initial().toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         write("model.safetensors");
         Files.writeString(dir.resolve("model.json"), "{ \"format\" : 1,");       // killed here
         open();
@@ -151,13 +151,13 @@ class OutputTest {
         assertEquals(Map.of("epochs", "3 there, 5 here"), differencesWithMoreEpochs("cosine"));
     }
 
-    private TrainingState start() {
+    private TrainingState initial() {
         return TrainingState.initial(plan(), new Origin(Optional.empty(), settings()).parameters(plan().network(), null), LearningRate.start(settings(), true), Selection.LAST);
     }
 
     private Map<String, String> differencesWithMoreEpochs(String decay) {
         try (Corpus corpus = Corpus.read(sc, settings(), note -> { })) {
-            Checkpoint three = start()
+            Checkpoint three = initial()
                     .toCheckpoint(plan().moments(), new Provenance(new Origin(Optional.empty(), settings("decay", decay)), plan(), corpus, null).checkpointFacts());
             return new Provenance(new Origin(Optional.empty(), settings("decay", decay, "epochs", "5")), plan(), corpus, null).differences(three);
         }
@@ -166,7 +166,7 @@ class OutputTest {
     @Test void damagedCheckpointsAreDroppedOnlyIfAsked() throws IOException {
         try (Corpus corpus = Corpus.read(sc, settings(), note -> { })) {
             Provenance provenance = new Provenance(new Origin(Optional.empty(), settings()), plan(), corpus, null);
-            open().write(start().toCheckpoint(plan().moments(), provenance.checkpointFacts()));
+            open().write(initial().toCheckpoint(plan().moments(), provenance.checkpointFacts()));
             assertEquals(0, open().resume(provenance, Selection.LAST).orElseThrow().cursor().round());
             Files.write(dir.resolve("checkpoints/round-00000000/state.safetensors"), new byte[1]);
             notes.clear();
