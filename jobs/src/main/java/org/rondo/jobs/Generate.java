@@ -1,5 +1,7 @@
 package org.rondo.jobs;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
@@ -20,11 +22,13 @@ import org.rondo.driver.scoring.Sampler;
 final class Generate {
     private Generate() { }
 
-    static void run(Settings settings, SparkConf conf, Console console) {
+    static ObjectNode run(Settings settings, SparkConf conf, Console console) {
         Model model = model(settings, SparkHadoopUtil.get().newConfiguration(conf), console);
         String prompt = settings.get(Setting.PROMPT);
-        console.out().println(prompt + Sampler.sample(model, prompt, settings.get(Setting.LENGTH), settings.get(Setting.TEMPERATURE),
-                settings.get(Setting.SEED), settings.get(Setting.KERNEL)));
+        String text = prompt + Sampler.sample(model, prompt, settings.get(Setting.LENGTH), settings.get(Setting.TEMPERATURE),
+                settings.get(Setting.SEED), settings.get(Setting.KERNEL));
+        console.out().println(text);
+        return JsonNodeFactory.instance.objectNode().put("characters", text.length());
     }
 
     /** The model of a directory; of a registry's entry the current version, which is said. */

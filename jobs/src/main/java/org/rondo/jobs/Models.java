@@ -27,12 +27,12 @@ final class Models {
 
     private Models() { }
 
-    static void list(Settings settings, SparkConf conf, Console console) {
+    static ObjectNode list(Settings settings, SparkConf conf, Console console) {
         Registry registry = registry(settings, conf);
         List<List<String>> rows = new ArrayList<>(List.of(HEADER));
         ObjectNode json = JsonNodeFactory.instance.objectNode().put("registry", registry.directory().toString());
         ArrayNode models = json.putArray("models");
-        List<Entry> entries = settings.get(Setting.ENTRY).isEmpty() ? registry.names().stream().map(registry::entry).toList() : List.of(registry.existing(settings.get(Setting.ENTRY)));
+        List<Entry> entries = settings.get(Setting.NAME).isEmpty() ? registry.names().stream().map(registry::entry).toList() : List.of(registry.existing(settings.get(Setting.NAME)));
         if (entries.isEmpty()) throw nothing(registry);
         for (Entry entry : entries) {
             ObjectNode model = models.addObject().put("name", entry.name());
@@ -48,6 +48,7 @@ final class Models {
         }
         print(rows, console);
         console.out().println(json);
+        return json;
     }
 
     private static List<String> row(String name, Version version) {
@@ -74,38 +75,41 @@ final class Models {
                     .collect(Collectors.joining("  ")).stripTrailing());
     }
 
-    static void promote(Settings settings, SparkConf conf, Console console) {
+    static ObjectNode promote(Settings settings, SparkConf conf, Console console) {
         Entry entry = entry(settings, conf);
         int version = settings.get(Setting.VERSION);
         if (version == 0) throw new BadInput("version is missing, expected the number of a version of " + entry.path() + ", as rondo models lists them; set " + Setting.VERSION.option());
-        say(entry, version, entry.promote(version, "promoted by hand"), console);
+        return say(entry, version, entry.promote(version, "promoted by hand"), console);
     }
 
-    static void rollback(Settings settings, SparkConf conf, Console console) {
+    static ObjectNode rollback(Settings settings, SparkConf conf, Console console) {
         Entry entry = entry(settings, conf);
         Optional<Integer> version = Optional.of(settings.get(Setting.VERSION)).filter(given -> given > 0);
-        say(entry, version.orElse(0), entry.rollback(version, "rolled back by hand"), console);
+        return say(entry, version.orElse(0), entry.rollback(version, "rolled back by hand"), console);
     }
 
-    private static void say(Entry entry, int version, Optional<Pointer> made, Console console) {
+    private static ObjectNode say(Entry entry, int version, Optional<Pointer> made, Console console) {
         console.out().println(entry.path() + ": " + made.map(pointer -> "current is now " + pointer).orElse("version " + version + " is current already; nothing was changed"));
+        return JsonNodeFactory.instance.objectNode().put("current", entry.current().orElseThrow().version());
     }
 
-    static void prune(Settings settings, SparkConf conf, Console console) {
+    static ObjectNode prune(Settings settings, SparkConf conf, Console console) {
         Entry entry = entry(settings, conf);
         Pruned pruned = entry.prune(settings.get(Setting.KEEP));
         pruned.bytes().forEach((version, bytes) -> console.out().println(entry.path() + ": deleted version " + version + ", " + Units.bytes(bytes)));
         pruned.left().forEach(directory -> console.err().println(directory + " has files that Rondo did not write; they are left, delete them if they are of no use"));
         console.out().println(entry.path() + ": deleted " + pruned.bytes().size() + (pruned.bytes().size() == 1 ? " version, " : " versions, ")
                 + Units.bytes(pruned.bytes().values().stream().mapToLong(Long::longValue).sum()));
+        return JsonNodeFactory.instance.objectNode().put("deleted", pruned.bytes().size());
     }
 
-    static void add(Settings settings, SparkConf conf, Console console) {
-        if (settings.get(Setting.ENTRY).isEmpty()) throw new BadInput("entry is missing, expected the name that the model shall have in the registry; set " + Setting.ENTRY.option());
-        Entry entry = registry(settings, conf).entry(settings.get(Setting.ENTRY));
+    static ObjectNode add(Settings settings, SparkConf conf, Console console) {
+        if (settings.get(Setting.NAME).isEmpty()) throw new BadInput("name is missing, expected the name that the model shall have in the registry; set " + Setting.NAME.option());
+        Entry entry = registry(settings, conf).entry(settings.get(Setting.NAME));
         int version = entry.add(settings.get(Setting.MODEL));
         console.out().println(entry.path() + ": added version " + version + ", which is not current; to make it so:\n  bin/rondo models promote --registry "
-                + Train.shell(settings.get(Setting.REGISTRY)) + " --entry " + Train.shell(entry.name()) + " --version " + version);
+                + Train.shell(settings.get(Setting.REGISTRY)) + " --name " + Train.shell(entry.name()) + " --version " + version);
+        return JsonNodeFactory.instance.objectNode().put("version", version);
     }
 
     private static Registry registry(Settings settings, SparkConf conf) {
@@ -115,11 +119,11 @@ final class Models {
     /** The one that is named, or the only one. */
     private static Entry entry(Settings settings, SparkConf conf) {
         Registry registry = registry(settings, conf);
-        if (!settings.get(Setting.ENTRY).isEmpty()) return registry.existing(settings.get(Setting.ENTRY));
+        if (!settings.get(Setting.NAME).isEmpty()) return registry.existing(settings.get(Setting.NAME));
         List<String> names = registry.names();
         if (names.isEmpty()) throw nothing(registry);
-        if (names.size() > 1) throw new BadInput("entry is missing, expected one of " + String.join(", ", names) + ", which registry " + registry.directory() + " has; set "
-                + Setting.ENTRY.option());
+        if (names.size() > 1) throw new BadInput("name is missing, expected one of " + String.join(", ", names) + ", which registry " + registry.directory() + " has; set "
+                + Setting.NAME.option());
         return registry.entry(names.get(0));
     }
 

@@ -80,13 +80,13 @@ class ModelsTest {
     @Test void aVersionIsPromotedRolledBackPrunedAndAdded() throws IOException {
         assertEquals(Rondo.DONE, run("models promote --registry DIR/R --version 2"), err());
         assertTrue(out().startsWith(entry.path() + ": current is now version 2 (promote of "), out());
-        assertEquals(Rondo.DONE, run("models promote --registry DIR/R --entry tagger --version 2"), err());
+        assertEquals(Rondo.DONE, run("models promote --registry DIR/R --name tagger --version 2"), err());
         assertEquals(entry.path() + ": version 2 is current already; nothing was changed\n", out());
         assertEquals(Rondo.DONE, run("models rollback --registry DIR/R"), err());
         assertTrue(out().startsWith(entry.path() + ": current is now version 1 (rollback of "), out());
         model().save(new org.apache.hadoop.fs.Path(folder + "/mine"), CONF);
-        assertEquals(Rondo.DONE, run("models add --registry DIR/R --entry tagger --model DIR/mine"), err());
-        assertEquals(entry.path() + ": added version 3, which is not current; to make it so:\n  bin/rondo models promote --registry " + folder + "/R --entry tagger --version 3\n", out());
+        assertEquals(Rondo.DONE, run("models add --registry DIR/R --name tagger --model DIR/mine"), err());
+        assertEquals(entry.path() + ": added version 3, which is not current; to make it so:\n  bin/rondo models promote --registry " + folder + "/R --name tagger --version 3\n", out());
         assertEquals(Rondo.DONE, run("models prune --registry DIR/R --keep 1"), err());
         assertTrue(out().matches("(?s).*/R/tagger: deleted version 2, [0-9.]+ [a-zA-Z]+\n.*/R/tagger: deleted 1 version, [0-9.]+ [a-zA-Z]+\n"), out());
         assertEquals(List.of(3, 1), entry.versions().stream().map(version -> version.number()).toList());
@@ -108,9 +108,9 @@ class ModelsTest {
             models                                            | registry is missing
             models --registry DIR/nowhere                     | there is no registry at file:DIR/nowhere, or it is empty
             models promote --registry DIR/nowhere --version 1 | there is no registry at file:DIR/nowhere, or it is empty
-            models --registry DIR/R --entry taggr             | registry file:DIR/R has no entry taggr; the nearest is tagger; set --entry
-            models rollback --registry DIR/R --entry other    | registry file:DIR/R has no entry other; it has tagger; set --entry
-            models prune --registry DIR/R --entry a/b         | 'a/b' cannot be an entry's name
+            models --registry DIR/R --name taggr             | registry file:DIR/R has no entry taggr; the nearest is tagger; set --name
+            models rollback --registry DIR/R --name other    | registry file:DIR/R has no entry other; it has tagger; set --name
+            models prune --registry DIR/R --name a/b         | 'a/b' cannot be an entry's name
             models promote --registry DIR/R                   | version is missing, expected the number of a version of file:DIR/R/tagger
             models promote --registry DIR/R --version two     | version is 'two', expected an integer from 0 to 999999999
             models promote --registry DIR/R --version 7       | file:DIR/R/tagger has no version 7; it has 2, 1: set --version to one of them
@@ -118,7 +118,7 @@ class ModelsTest {
             models rollback --registry DIR/R --version 2      | version 2 of file:DIR/R/tagger was never current
             models prune --registry DIR/R --keep 0            | keep is '0', expected an integer from 1
             models add --registry DIR/R --model DIR/R/tagger/versions/1 | entry is missing, expected the name
-            models add --registry DIR/R --entry new --model DIR/nowhere | DIR/nowhere
+            models add --registry DIR/R --name new --model DIR/nowhere | DIR/nowhere
             models --registry nowhere://x                     | cannot use registry 'nowhere://x'""")
     void whatCannotBeUsedIsNamed(String line, String expected) {
         assertEquals(Rondo.BAD_INPUT, run(line), out());
@@ -130,7 +130,7 @@ class ModelsTest {
     @Test void whichOfSeveralMustBeSaid() {
         Registry.open(folder + "/R", CONF).entry("other").claim(JsonNodeFactory.instance.objectNode());
         assertEquals(Rondo.BAD_INPUT, run("models rollback --registry DIR/R"));
-        assertTrue(err().contains("entry is missing, expected one of other, tagger, which registry file:" + folder + "/R has; set --entry"), err());
+        assertTrue(err().contains("name is missing, expected one of other, tagger, which registry file:" + folder + "/R has; set --name"), err());
     }
 
     @Test void nothingIsPrunedWhileAnotherHoldsTheLease() {

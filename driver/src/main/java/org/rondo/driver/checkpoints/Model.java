@@ -5,7 +5,10 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -77,6 +80,17 @@ public final class Model {
 
     public ObjectNode provenance() {
         return provenance;
+    }
+
+    /** SHA-256 of the parameters, as they are in a file, in hexadecimal. */
+    public String checksum() {
+        MessageDigest sha256 = Folder.sha256();
+        try (OutputStream out = new DigestOutputStream(OutputStream.nullOutputStream(), sha256)) {
+            Safetensors.write(out, Map.of(), entries());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return Folder.hex(sha256);
     }
 
     /** Whether the directory holds a model that was written to its end. */

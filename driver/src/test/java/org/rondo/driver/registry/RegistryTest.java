@@ -271,11 +271,11 @@ class RegistryTest {
 
     @Test void whatIsNotThereIsNamed() throws IOException {
         Registry registry = Registry.open(temp + "/named", CONF);
-        assertEquals("registry " + registry.directory() + " has no entry tager; it has none; set --entry", message(() -> registry.existing("tager")));
+        assertEquals("registry " + registry.directory() + " has no entry tager; it has none; set --name", message(() -> registry.existing("tager")));
         registry.entry("tagger").claim(object());
         registry.entry("other").claim(object());
-        assertEquals("registry " + registry.directory() + " has no entry tager; the nearest is tagger; set --entry", message(() -> registry.existing("tager")));
-        assertEquals("registry " + registry.directory() + " has no entry x; it has other, tagger; set --entry", message(() -> registry.existing("x")));
+        assertEquals("registry " + registry.directory() + " has no entry tager; the nearest is tagger; set --name", message(() -> registry.existing("tager")));
+        assertEquals("registry " + registry.directory() + " has no entry x; it has other, tagger; set --name", message(() -> registry.existing("x")));
         for (String name : List.of("", ".", "..", "a/b", "a b", "-x", "a".repeat(101))) assertTrue(message(() -> registry.entry(name)).contains("cannot be an entry's name"), name);
         java.nio.file.Path file = Files.writeString(temp.resolve("file"), "x");
         assertEquals("registry file:" + file + " is a file, expected a directory; set --registry to another path", message(() -> Registry.open(file.toString(), CONF)));
