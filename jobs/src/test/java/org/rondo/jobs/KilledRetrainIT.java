@@ -33,7 +33,7 @@ import org.rondo.driver.rounds.Progress;
 
 /** retrain in a JVM of its own, killed with SIGKILL at points spread over everything that it changes on disk, from the lease to the pointer. */
 @Tag("cluster") class KilledRetrainIT {
-    private static final int POINTS = 36, SECONDS = 180;
+    private static final int POINTS = 24, SECONDS = 180;
     private static final Configuration CONF = new Configuration(false);
     @TempDir Path dir;
 
@@ -51,7 +51,7 @@ import org.rondo.driver.rounds.Progress;
         assertTrue(changes > POINTS && !old.equals(next), changes + " changes");
         TreeSet<Integer> found = new TreeSet<>();
         try (JavaSparkContext sc = new JavaSparkContext(new SparkConf(false).setMaster("local[1]").setAppName("KilledRetrainIT").set("spark.ui.enabled", "false").set("spark.driver.host", "127.0.0.1"))) {
-            // the last ones are those of verdict, pointer and release: every one of them, and of the others as many as there are points
+            // the last ones are those of verdict, pointer and release: every one of them, and of all 24 that are spread evenly
             for (int at : Stream.concat(IntStream.range(0, POINTS).mapToObj(p -> 1 + p * (changes - 1) / POINTS), IntStream.rangeClosed(Math.max(1, changes - 11), changes).boxed()).sorted().distinct().toList()) {
                 String registry = "killed-" + at;
                 copy("clean", registry);
