@@ -22,24 +22,24 @@ import org.rondo.driver.BadInput;
 import org.rondo.driver.Storage;
 
 /** A directory whose files are written through to the disk and read against a seal. */
-final class Folder {
+public final class Folder {
     final Path path;
     final FileSystem fs;
 
     /** What a file must be: its length in bytes and its SHA-256. */
-    record Seal(long length, String sha256) { }
+    public record Seal(long length, String sha256) { }
 
     @FunctionalInterface
-    interface Writer {
+    public interface Writer {
         void write(OutputStream out) throws IOException;
     }
 
     @FunctionalInterface
-    interface Reader<T> {
+    public interface Reader<T> {
         T read(InputStream in, long length) throws IOException;
     }
 
-    Folder(Path path, Configuration conf) throws IOException {
+    public Folder(Path path, Configuration conf) throws IOException {
         FileSystem given = Storage.of(path, conf);
         // Hadoop's checksummed local files cannot be synced, and leave .crc files behind; the seals do what those are for.
         this.fs = given instanceof LocalFileSystem local ? local.getRawFileSystem() : given;
@@ -52,7 +52,7 @@ final class Folder {
     }
 
     /** Nothing where it is not there. */
-    FileStatus[] list() throws IOException {
+    public FileStatus[] list() throws IOException {
         try {
             return fs.listStatus(path);
         } catch (FileNotFoundException none) {
@@ -65,12 +65,21 @@ final class Folder {
         return list().length == 0 && fs.exists(path);
     }
 
-    boolean has(String name) throws IOException {
+    public boolean has(String name) throws IOException {
         return fs.exists(new Path(path, name));
     }
 
+    public void make() throws IOException {
+        fs.mkdirs(path);
+    }
+
+    /** Does nothing where the file is not there. */
+    public void delete(String name) throws IOException {
+        fs.delete(new Path(path, name), false);
+    }
+
     /** When it returns, the file is where a killed process or, where the file system can sync, a power cut leaves it. */
-    Seal write(String name, Writer writer) throws IOException {
+    public Seal write(String name, Writer writer) throws IOException {
         Path file = new Path(path, name);
         MessageDigest sha256 = sha256();
         try (FSDataOutputStream out = fs.create(file, true)) {
