@@ -1,5 +1,7 @@
 package org.rondo.jobs;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
@@ -24,15 +26,18 @@ final class Formats {
 
     private Formats() { }
 
-    static void export(Settings settings, SparkConf conf, Console console) {
+    static ObjectNode export(Settings settings, SparkConf conf, Console console) {
         Configuration hadoop = SparkHadoopUtil.get().newConfiguration(conf);
-        Model model = Generate.model(settings, hadoop);
-        console.out().println("file=" + Exported.write(model, settings, hadoop, console.err()::println));
+        Model model = Generate.model(settings, hadoop, console);
+        String file = Exported.write(model, settings, hadoop, console.err()::println).toString();
+        console.out().println("file=" + file);
+        return JsonNodeFactory.instance.objectNode().put("file", file).put("parameters", model.parameters().length);
     }
 
-    static void read(Settings settings, SparkConf conf, Console console) {
-        Imported.write(settings, SparkHadoopUtil.get().newConfiguration(conf), console.err()::println);
+    static ObjectNode read(Settings settings, SparkConf conf, Console console) {
+        Model model = Imported.write(settings, SparkHadoopUtil.get().newConfiguration(conf), console.err()::println);
         console.out().println("model=" + settings.get(Setting.OUTPUT));
+        return JsonNodeFactory.instance.objectNode().put("parameters", model.parameters().length);
     }
 
     private static String strip(Setting<?> setting) {

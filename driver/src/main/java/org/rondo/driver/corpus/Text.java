@@ -39,6 +39,7 @@ import org.apache.spark.util.CollectionAccumulator;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import scala.Tuple2;
+import scala.util.hashing.MurmurHash3$;
 
 /** A text: by definition its lines, each ended by '\n'. Of files on any Hadoop file system they are in the order (path, offset), and read
  *  as Hadoop reads them: they end with \n, \r or \r\n, a byte order mark is dropped, compression goes by the file's name. Of a table they are
@@ -48,6 +49,8 @@ public final class Text {
     private final String path;
     private final JavaRDD<Split> splits;
     private final CollectionAccumulator<Defect> defects;
+    /** What is mixed into it; null for nothing. */
+    private final Text other;
 
     /** Lives within a task. It starts at byte {@code start} of {@code file}, and the lines are those that start in it; of a table it is partition
      *  {@code start}, and {@code file} the table's name. */
@@ -64,6 +67,15 @@ public final class Text {
         this.path = path;
         this.defects = sc.sc().collectionAccumulator("defects of " + path);
         this.splits = splits.apply(defects);
+        this.other = null;
+    }
+
+    private Text(Text own, Text other, JavaRDD<Split> splits) {
+        this.sc = own.sc;
+        this.path = own.path + " and " + other.path;
+        this.defects = own.defects;
+        this.splits = splits;
+        this.other = other;
     }
 
     /** @param path as {@link Input} says
@@ -92,6 +104,29 @@ public final class Text {
                 return row.isNullAt(0) ? Stream.empty() : row.getString(0).isEmpty() ? Stream.of("") : row.getString(0).lines();
             }).iterator())).iterator();
         }, false));
+    }
+
+    /** This text, and of another so many lines that they have about {@code share} of the characters of both, or all. They are drawn by the seed and by what
+     *  they say, so equal lines go together. The order is that of their paths. */
+    Text with(Text other, double share, long seed) {
+        double wanted = characters() * share / (1 - share), drawn = wanted / Math.max(1, other.characters());
+        int salt = Long.hashCode(seed);
+        JavaRDD<Split> some = other.splits.map(split -> {
+            Stream<String> lines = StreamSupport.stream(Spliterators.spliteratorUnknownSize(split.lines, Spliterator.ORDERED), false);
+            return new Split(split.file, split.start, lines.filter(line -> Integer.toUnsignedLong(MurmurHash3$.MODULE$.stringHash(line, salt)) < drawn * (1L << 32)).iterator());
+        });
+        return new Text(this, other, splits.union(some));
+    }
+
+    private long characters() {
+        says("count the characters of");
+        long all = read((file, start, lines) -> {
+            long sum = 0;
+            while (lines.hasNext()) sum += lines.next().length() + 1;
+            return List.of(sum).iterator();
+        }).fold(0L, Long::sum);
+        check();
+        return all;
     }
 
     /** @throws BadInput if a table with these columns has none of that name, or it is not one of strings */
@@ -124,6 +159,7 @@ public final class Text {
     /** Defects travel as data: an exception in a task would be tried four times, and reach the driver as a string.
      *  @throws BadInput for the first line, in the order of the text, that a pass could not read */
     void check() {
+        if (other != null) other.check();
         defects.value().stream().min(Comparator.comparing((Defect d) -> d.file).thenComparing(d -> d.offset))
                 .ifPresent(first -> { throw new BadInput(first.message); });
     }

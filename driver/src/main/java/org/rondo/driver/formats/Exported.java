@@ -50,8 +50,8 @@ public final class Exported {
             Path path = new Path(given);
             check(Storage.of(path, conf), path, settings.get(Setting.OVERWRITE));
             Folder folder = new Folder(path, conf);
-            for (String name : OWN) folder.delete(name);
-            folder.make();
+            for (String name : OWN) folder.fs.delete(new Path(folder.path, name), false);
+            folder.fs.mkdirs(folder.path);
             for (Part part : parts) folder.write(part.name, part.writer);
             return new Path(path, parts.get(0).name);
         } catch (IOException | IllegalArgumentException e) {

@@ -42,8 +42,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
-import org.rondo.driver.rounds.Plan;
-import org.rondo.driver.rounds.Progress;
+import org.rondo.driver.rounds.Silent;
 import org.rondo.driver.rounds.Trainer;
 import org.rondo.driver.scoring.Evaluation;
 import org.rondo.driver.scoring.Scorer;
@@ -320,15 +319,5 @@ class SparkMlTest {
 
     private String path(String name) {
         return dir.resolve(name).toString();
-    }
-
-    private static final class Silent implements Progress {
-        @Override public void begin(Plan plan, long firstRound, long tokens) { }
-
-        @Override public void round(Round round) { }
-
-        @Override public void epoch(Epoch epoch, Model model) { }
-
-        @Override public void note(String message) { }
     }
 }

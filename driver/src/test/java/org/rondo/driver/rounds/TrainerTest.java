@@ -504,14 +504,4 @@ class TrainerTest {
     private static final class Stop extends RuntimeException {
         private static final long serialVersionUID = 1;
     }
-
-    private static class Silent implements Progress {
-        @Override public void begin(Plan plan, long firstRound, long tokens) { }
-
-        @Override public void round(Round round) { }
-
-        @Override public void epoch(Epoch epoch, Model model) { }
-
-        @Override public void note(String message) { }
-    }
 }
