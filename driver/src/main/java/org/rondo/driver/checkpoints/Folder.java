@@ -85,7 +85,7 @@ public final class Folder {
     }
 
     /** When it returns, the file is where a killed process or, where the file system can sync, a power cut leaves it. */
-    Seal write(String name, Writer writer) throws IOException {
+    public Seal write(String name, Writer writer) throws IOException {
         Path file = new Path(path, name);
         MessageDigest sha256 = sha256();
         try (FSDataOutputStream out = fs.create(file, true)) {
