@@ -117,8 +117,8 @@ class LabelledJobsTest {
 
     @Test void planNamesCharactersDirectionsAndCrf() {
         assertEquals(Rondo.DONE, run("plan --task tagging --input DIR/tags.conll" + SMALL), err());
-        // of five words; <unk> and A n a K r e i d M o s c w; B-PER E-PER O S-LOC
-        assertTrue(row("network", out()).equals("vocabulary 6, embedding 3, words' 14 characters read by a layer of 2 x 2, 1 LSTM layer of 2 x 4, a CRF of 4 labels"), out());
+        // of five words; <unk> and A n a K r e i d M o s c w; O, and B E I S of PER and LOC
+        assertTrue(row("network", out()).equals("vocabulary 6, embedding 3, words' 14 characters read by a layer of 2 x 2, 1 LSTM layer of 2 x 4, a CRF of 9 labels"), out());
         assertTrue(row("windows", out()).startsWith("1 per shard and epoch, the one that needs most memory 3 steps of 18 sequences = 54 tokens"), out());
         assertEquals(Rondo.DONE, run("plan --task tagging --input DIR/tags.conll --head softmax --directions forward" + SMALL.replace("--characterHidden 2", "--characterHidden 0")), err());
         assertEquals("vocabulary 6, embedding 3, 1 LSTM layer of 4", row("network", out()));
