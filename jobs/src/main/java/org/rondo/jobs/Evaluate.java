@@ -35,7 +35,7 @@ final class Evaluate {
     private static void warn(Settings settings, Task task, Console console) {
         Map<Setting<?>, String> useless = new LinkedHashMap<>();
         boolean text = task == Task.LANGUAGE_MODEL;
-        if (text) for (Setting<?> setting : Job.EXAMPLES.settings()) useless.put(setting, "with a language model, which is measured on a text");
+        if (text) for (Setting<?> setting : Train.LABELLED) useless.put(setting, "with a language model, which reads lines of text, or tokens");
         else Train.ofOtherTasks(settings, task, useless);
         if (text) useless.put(Setting.BATCH_TOKENS, "with a language model, which reads batch streams");
         Train.warn(settings, useless, console);

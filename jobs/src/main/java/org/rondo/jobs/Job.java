@@ -23,7 +23,7 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
     }
 
     static final Group
-            EXAMPLES = group("Labelled sequences", FORMAT, BAD_LINES, COLUMNS_BY, COMMENT, NO_HEADER, TOKENS_COLUMN, TEXT_COLUMN, FEATURES_COLUMN, LABELS_COLUMN, LABEL_COLUMN,
+            EXAMPLES = group("Format", FORMAT, BAD_LINES, COLUMNS_BY, COMMENT, NO_HEADER, TOKENS_COLUMN, TEXT_COLUMN, FEATURES_COLUMN, LABELS_COLUMN, LABEL_COLUMN,
                     VALUES_COLUMN, TAG_SCHEME),
             LABELS = group("Labels", LEARNT_SCHEME, HEAD, DIRECTIONS, CHARACTER_HIDDEN, CHARACTER_EMBEDDING, WORD_FORM, UNKNOWN_RATE, BATCH_TOKENS);
     private static final Group

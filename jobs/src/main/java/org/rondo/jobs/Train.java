@@ -11,8 +11,11 @@ import org.rondo.driver.Settings;
 import org.rondo.driver.corpus.Task;
 import org.rondo.driver.rounds.Trainer;
 
-/** Text to model. */
+/** Text, or labelled sequences, to model. */
 final class Train {
+    /** What else the data of other tasks may have. */
+    static final List<Setting<?>> LABELLED = List.of(Setting.FEATURES_COLUMN, Setting.LABELS_COLUMN, Setting.LABEL_COLUMN, Setting.VALUES_COLUMN, Setting.TAG_SCHEME);
+
     private Train() { }
 
     static void run(Settings settings, SparkConf conf, Console console) {
@@ -45,8 +48,8 @@ final class Train {
             for (Setting<?> setting : List.of(Setting.DECAY_FACTOR, Setting.DECAY_AFTER)) useless.put(setting, "without --decay epoch or plateau");
         Task task = Task.of(settings);
         boolean text = task == Task.LANGUAGE_MODEL;
-        Stream.concat(Job.EXAMPLES.settings().stream(), Job.LABELS.settings().stream()).filter(setting -> text && !setting.equals(Setting.DIRECTIONS))
-                .forEach(setting -> useless.put(setting, "without another --task: a language model reads a text"));
+        Stream.concat(LABELLED.stream(), Job.LABELS.settings().stream()).filter(setting -> text && !setting.equals(Setting.DIRECTIONS))
+                .forEach(setting -> useless.put(setting, "without another --task: a language model reads lines of text, or tokens"));
         if (!text) ofOtherTasks(settings, task, useless);
         warn(settings, useless, console);
     }

@@ -178,9 +178,25 @@ class LabelledJobsTest {
                 err().lines().filter(line -> line.contains("no effect")).toList());
         run("plan --task tagging --input DIR/tags.conll --labelColumn 2 --head crf --labelsColumn 2 --characterEmbedding 3 --hidden 4");
         assertEquals(List.of("labelColumn is given, but has no effect with task tagging, which reads labelsColumn"), err().lines().filter(line -> line.contains("no effect")).toList());
-        run("plan --input DIR/text --batch 2 --seqLen 8 --head crf --batchTokens 7 --format conll --hidden 4 --embedding 2");
-        why = " is given, but has no effect without another --task: a language model reads a text";
-        assertEquals(List.of("format" + why, "head" + why, "batchTokens" + why), err().lines().filter(line -> line.contains("no effect")).toList());
+        run("plan --input DIR/text --batch 2 --seqLen 8 --head crf --batchTokens 7 --labelsColumn 2 --badLines skip --hidden 4 --embedding 2");
+        why = " is given, but has no effect without another --task: a language model reads lines of text, or tokens";
+        assertEquals(List.of("labelsColumn" + why, "head" + why, "batchTokens" + why, "badLines is given, but has no effect: file:" + folder + "/text is read as text"),
+                err().lines().filter(line -> line.contains("no effect")).toList());
+    }
+
+    /** Of JSON with a text, which has labels too. What is measured may be in another format than what was learnt from. */
+    @Test void aLanguageModelIsPlannedTrainedAndMeasuredOnAnyFormat() {
+        String small = " --hidden 4 --layers 1 --embedding 3 --epochs 1 --batch 2 --seqLen 4 --validation 0.2";
+        assertEquals(Rondo.DONE, run("plan --input DIR/classes.json" + small), err());
+        assertTrue(err().contains("format is json, by the name of file:" + folder + "/classes.json"), err());
+        assertEquals("112 characters to learn from, 28 to validate on", row("data", out()));      // of 10 times "good film" and "bad", each with the end of its line
+        assertEquals(Rondo.DONE, run("train --output DIR/of-json --input DIR/classes.json" + small), err());
+        assertEquals(Rondo.DONE, run("evaluate --model DIR/of-json --input DIR/tags.conll --badLines skip --tagScheme iob2"), err());
+        assertTrue(out().contains("\"task\":\"language-model\""), out());
+        assertEquals(List.of("format is conll, by the name of file:" + folder + "/tags.conll", "tagScheme is given, but has no effect with a language model, which reads lines of text, or tokens"),
+                err().lines().filter(line -> line.contains("format") || line.contains("no effect")).sorted().toList());
+        assertEquals(Rondo.BAD_INPUT, run("train --output DIR/none --input DIR/features.json" + small));
+        assertTrue(last().startsWith("rondo: no column text or tokens in file:" + folder + "/features.json, which has features, label; a language model reads one of them"), err());
     }
 
     @Test void aModelIsMeasuredOnDataOfItsKindAlone() throws IOException {

@@ -23,7 +23,7 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
     public static Corpus read(JavaSparkContext sc, Settings settings, Consumer<String> notes) {
         fraction(settings.get(Setting.VALIDATION));      // is wrong before anything is read
         String input = settings.get(Setting.INPUT);
-        return Task.of(settings) == Task.LANGUAGE_MODEL ? of(sc, Text.open(sc, input), settings, notes)
+        return Task.of(settings) == Task.LANGUAGE_MODEL ? of(sc, Text.open(sc, input, settings, notes), settings, notes)
                 : of(sc, Examples.read(sc, input, Task.of(settings).target(settings), settings, notes), settings, notes);
     }
 
@@ -35,15 +35,19 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
                 : of(sc, Examples.read(table, name, Task.of(settings).target(settings), settings, notes), settings, notes);
     }
 
-    private static Corpus of(JavaSparkContext sc, Text text, Settings settings, Consumer<String> notes) {
+    private static Corpus of(JavaSparkContext sc, Text opened, Settings settings, Consumer<String> notes) {
         String validation = settings.get(Setting.VALIDATION);
         double fraction = fraction(validation);
-        Pretrained pretrained = Pretrained.read(Vocabulary.count(text, settings), false, settings, sc.hadoopConfiguration(), notes);
+        Pretrained pretrained;
+        Tokens all, heldOut = null;
+        try (Text text = opened) {
+            pretrained = Pretrained.read(Vocabulary.count(text, settings), false, settings, sc.hadoopConfiguration(), notes);
+            all = Tokens.encode(text, pretrained.words());
+        }
         Vocabulary vocabulary = pretrained.words();
-        Tokens all = Tokens.encode(text, vocabulary), heldOut = null;
         try {
-            long training = training(all.count(), fraction, LEAST_TOKENS, "tokens", text.path(), validation);
-            if (Double.isNaN(fraction)) heldOut = Tokens.encode(Text.open(sc, validation), vocabulary);
+            long training = training(all.count(), fraction, LEAST_TOKENS, "tokens", opened.path(), validation);
+            if (Double.isNaN(fraction)) heldOut = Tokens.read(sc, validation, vocabulary, settings, notes);
             else if (fraction > 0) heldOut = all.slice(training, all.count());
             if (heldOut != null && heldOut.count() < LEAST_TOKENS) throw new BadInput("validation " + validation + " has " + heldOut.count()
                     + " tokens, expected at least " + LEAST_TOKENS + "; give more text, or set --validation to a fraction of the input, or to 0 for none");

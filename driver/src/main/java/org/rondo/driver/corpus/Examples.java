@@ -56,6 +56,8 @@ import scala.Tuple3;
  *  contents. It depends on neither splits nor executors, so what is drawn by number and seed does not either. */
 public final class Examples implements Data {
     public static final String NUMBER = "number";
+    /** Of {@link #rows}: a text, whole. */
+    static final String LINE = "text";
     /** Of {@link #score}: array of strings, or of arrays of floats, or for a language model a string; null where there is an {@link #ERROR}. */
     public static final String SEQUENCE = Source.SEQUENCE;
     /** Of {@link #score}: what is wrong with the record, null for nothing. */
@@ -178,6 +180,7 @@ public final class Examples implements Data {
 
     private static Examples read(JavaSparkContext sc, Source source, Target target, Settings settings, Consumer<String> notes) {
         sc.setJobGroup("reading", "read the sequences of " + source.name(), true);
+        boolean labelled = target.column() != null;
         List<Column> order = new ArrayList<>(List.of(col(Source.FILE), col(Source.START), col(Source.LINE)));
         Dataset<Row> all = source.rows().select(Source.FILE, Source.START, Source.LINE, Source.SEQUENCE, Source.TARGET, Source.ERROR, Source.ENDS_FILE)
                 .persist(StorageLevel.MEMORY_AND_DISK());
@@ -190,17 +193,17 @@ public final class Examples implements Data {
                 order.add(col(Source.TARGET));
             }
             JavaRDD<Row> numbered = good.orderBy(order.toArray(Column[]::new)).select(Source.SEQUENCE, Source.TARGET).javaRDD().zipWithIndex()
-                    .map(row -> target == Target.NONE ? RowFactory.create(row._2, row._1.get(0)) : RowFactory.create(row._2, row._1.get(0), row._1.get(1)));
+                    .map(row -> !labelled ? RowFactory.create(row._2, row._1.get(0)) : RowFactory.create(row._2, row._1.get(0), row._1.get(1)));
             DataType sequence = source.rows().schema().apply(Source.SEQUENCE).dataType();
-            StructType schema = new StructType().add(NUMBER, LongType,
-                    false).add(sequence.equals(sequenceType(Example.Form.FEATURES)) ? "features" : "tokens", sequence, false);
-            if (target != Target.NONE) schema = schema.add(target.column(), target.type(), false);
+            boolean features = sequence.equals(sequenceType(Example.Form.FEATURES));
+            StructType schema = new StructType().add(NUMBER, LongType, false).add(target == Target.ITSELF ? LINE : features ? "features" : "tokens", sequence, false);
+            if (labelled) schema = schema.add(target.column(), target.type(), false);
             Dataset<Row> rows = source.rows().sparkSession().createDataFrame(numbered, schema).persist(StorageLevel.MEMORY_AND_DISK());
             try {
                 long count = rows.count();
                 if (count == 0) throw new BadInput("no sequence in " + source.name() + (broken == 0 ? "" : " but broken ones, " + broken)
                         + ", expected at least one; check it and " + Setting.FORMAT.option());
-                return new Examples(source.name(), rows, rows, count, broken, sequence.equals(sequenceType(Example.Form.FEATURES)) ? same(rows, "vectors", AT_SEQUENCE, true) : 0,
+                return new Examples(source.name(), rows, rows, count, broken, features ? same(rows, "vectors", AT_SEQUENCE, true) : 0,
                         target == Target.VALUES ? same(rows, "targets", AT_TARGET, false) : 1, target == Target.LABELS ? scheme(rows, source.name(), settings, notes) : null);
             } catch (RuntimeException e) {
                 rows.unpersist();
@@ -246,7 +249,8 @@ public final class Examples implements Data {
         return form == Example.Form.LINE ? StringType : createArrayType(form == Example.Form.FEATURES ? createArrayType(FloatType, false) : StringType, false);
     }
 
-    /** number; tokens (array of strings) or features (array of arrays of floats); and the target's column. In no order. */
+    /** number; tokens (array of strings), features (array of arrays of floats) or, where a sequence is its own target, {@value #LINE} (string); and the target's
+     *  column. In the order of their numbers, partition after partition. */
     public Dataset<Row> rows() {
         return rows;
     }
