@@ -65,7 +65,7 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
         Examples heldOut = null;
         try {
             long training = training(all.count(), fraction, 1, "sequences", all.name(), validation);
-            if (Double.isNaN(fraction)) heldOut = Examples.read(sc, validation, Task.of(settings).target(settings), settings, notes);
+            if (Double.isNaN(fraction)) heldOut = Examples.read(sc, validation, Task.of(settings).target(settings), all.scheme(), settings, notes);
             else if (fraction > 0) heldOut = all.slice(training, all.count());
             Examples learnt = all.slice(0, training);
             useless(learnt, settings, notes);

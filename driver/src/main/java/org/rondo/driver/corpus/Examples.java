@@ -137,12 +137,18 @@ public final class Examples implements Data {
      *  @throws BadInput if there is nothing to read, if its columns or types are others than the settings say, or, with badLines=fail,
      *                   for the first record, in the order of the data, with something wrong */
     public static Examples read(JavaSparkContext sc, String path, Target target, Settings settings, Consumer<String> notes) {
-        return read(sc, Source.open(sc, path, target, false, settings, notes), target, settings, notes);
+        return read(sc, path, target, null, settings, notes);
+    }
+
+    /** The same of data to measure with.
+     *  @param known scheme of what was learnt, which is theirs too where no tag of theirs is of an entity; null: that is refused, unless a scheme is set */
+    public static Examples read(JavaSparkContext sc, String path, Target target, TagScheme known, Settings settings, Consumer<String> notes) {
+        return read(sc, Source.open(sc, path, target, false, settings, notes), target, known, settings, notes);
     }
 
     /** The same of a table that is already a Dataset, as {@code name} in messages. */
     public static Examples read(Dataset<Row> table, String name, Target target, Settings settings, Consumer<String> notes) {
-        return read(new JavaSparkContext(table.sparkSession().sparkContext()), Table.source(table, false, name, target, settings, notes), target, settings, notes);
+        return read(new JavaSparkContext(table.sparkSession().sparkContext()), Table.source(table, false, name, target, settings, notes), target, null, settings, notes);
     }
 
     /** Whether a table with these columns has what is read of it, before anything runs.
@@ -178,7 +184,7 @@ public final class Examples implements Data {
         return source.rows().drop(Source.FILE, Source.START, Source.LINE, Source.OFFSET, Source.TARGET, Source.ENDS_FILE);
     }
 
-    private static Examples read(JavaSparkContext sc, Source source, Target target, Settings settings, Consumer<String> notes) {
+    private static Examples read(JavaSparkContext sc, Source source, Target target, TagScheme known, Settings settings, Consumer<String> notes) {
         sc.setJobGroup("reading", "read the sequences of " + source.name(), true);
         boolean labelled = target.column() != null;
         List<Column> order = new ArrayList<>(List.of(col(Source.FILE), col(Source.START), col(Source.LINE)));
@@ -204,7 +210,7 @@ public final class Examples implements Data {
                 if (count == 0) throw new BadInput("no sequence in " + source.name() + (broken == 0 ? "" : " but broken ones, " + broken)
                         + ", expected at least one; check it and " + Setting.FORMAT.option());
                 return new Examples(source.name(), rows, rows, count, broken, features ? same(rows, "vectors", AT_SEQUENCE, true) : 0,
-                        target == Target.VALUES ? same(rows, "targets", AT_TARGET, false) : 1, target == Target.LABELS ? scheme(rows, source.name(), settings, notes) : null);
+                        target == Target.VALUES ? same(rows, "targets", AT_TARGET, false) : 1, target == Target.LABELS ? scheme(rows, source.name(), known, settings, notes) : null);
             } catch (RuntimeException e) {
                 rows.unpersist();
                 throw e;
@@ -228,8 +234,8 @@ public final class Examples implements Data {
         return (int) ends[0];
     }
 
-    /** As it is set, or recognised. */
-    private static TagScheme scheme(Dataset<Row> rows, String name, Settings settings, Consumer<String> notes) {
+    /** As it is set, or recognised, or known. */
+    private static TagScheme scheme(Dataset<Row> rows, String name, TagScheme known, Settings settings, Consumer<String> notes) {
         SeenTags seen = rows.javaRDD().mapPartitions(some -> {
             SeenTags tags = new SeenTags();
             some.forEachRemaining(row -> tags.add(row.getList(AT_TARGET)));
@@ -239,7 +245,7 @@ public final class Examples implements Data {
             return a;
         });
         String set = settings.get(Setting.TAG_SCHEME);
-        TagScheme scheme = set.equals("auto") ? seen.recognise(name) : TagScheme.valueOf(set.toUpperCase(Locale.ROOT));
+        TagScheme scheme = set.equals("auto") ? known != null && seen.isOutside() ? known : seen.recognise(name) : TagScheme.valueOf(set.toUpperCase(Locale.ROOT));
         seen.check(scheme, name);
         notes.accept(seen.says(scheme, name));
         return scheme;

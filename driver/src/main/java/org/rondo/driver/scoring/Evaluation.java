@@ -88,7 +88,7 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
         if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));
         Task task = model.lexicon().task();
         try (Data data = task == Task.LANGUAGE_MODEL ? Tokens.read(sc, input, model.lexicon().words(), settings, notes)
-                : Examples.read(sc, input, model.lexicon().values() > 1 ? Examples.Target.VALUES : task.target(settings), settings, notes)) {
+                : Examples.read(sc, input, model.lexicon().values() > 1 ? Examples.Target.VALUES : task.target(settings), model.lexicon().scheme(), settings, notes)) {
             return of(sc, model, data, settings);
         }
     }
