@@ -4,6 +4,7 @@ import java.io.Serializable;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.ExecutorMemory;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.corpus.Corpus;
@@ -40,8 +41,6 @@ public record Plan(Network network, int shards, Window.Size window, Window.Size 
     static final int ALL = Integer.MAX_VALUE;
     /** Units of a direction of the layer that reads characters, unless it is set. */
     private static final int CHARACTER_HIDDEN = 25;
-    /** What a JVM takes beside heap and kernels: metaspace, code cache, thread stacks, Netty's buffers. Spark's own least. */
-    private static final long JVM_OVERHEAD = 384L << 20;
     /** What a Spark driver takes for itself; it does not start with less than 450 MiB. */
     private static final long SPARK_HEAP = 512L << 20;
 
@@ -189,7 +188,7 @@ public record Plan(Network network, int shards, Window.Size window, Window.Size 
 
     /** Bytes outside the driver's heap. */
     public long driverOverhead() {
-        return JVM_OVERHEAD;
+        return ExecutorMemory.JVM;
     }
 
     /** Bytes of the driver's heap: the model that is kept, with velocity and average, a newer one as it is fetched, its parts as they
@@ -206,9 +205,14 @@ public record Plan(Network network, int shards, Window.Size window, Window.Size 
         return Layout.forTraining(network, new Window.Size(1, 1, word, word), false, moments());
     }
 
+    /** Bytes outside the heap of an executor's kernel that takes the step, if there is one. */
+    long bytesPerStep() {
+        return gradientsUntil != 0 ? stepLayout().bytes() : 0;
+    }
+
     /** Bytes to set as spark.executor.memoryOverhead for {@code tasks} tasks at a time in an executor. */
     public long memoryOverhead(int tasks) {
-        return JVM_OVERHEAD + tasks * bytesPerTask() + (gradientsUntil != 0 ? stepLayout().bytes() : 0);
+        return ExecutorMemory.needed(bytesPerTask(), bytesPerStep(), tasks);
     }
 
     /** Floats that the replicas of a round are averaged in: the parameters, or their gradient, and moments where they are averaged. */
