@@ -22,11 +22,10 @@ record Job(String name, String doc, List<Group> groups, Map<Setting<?>, String> 
         void run(Settings settings, SparkConf conf, Console console) throws Exception;
     }
 
-    static final Group
+    private static final Group
             EXAMPLES = group("Format", FORMAT, BAD_LINES, COLUMNS_BY, COMMENT, NO_HEADER, TOKENS_COLUMN, TEXT_COLUMN, FEATURES_COLUMN, LABELS_COLUMN, LABEL_COLUMN,
                     VALUES_COLUMN, TAG_SCHEME),
-            LABELS = group("Labels", LEARNT_SCHEME, HEAD, DIRECTIONS, CHARACTER_HIDDEN, CHARACTER_EMBEDDING, WORD_FORM, UNKNOWN_RATE, BATCH_TOKENS);
-    private static final Group
+            LABELS = group("Labels", LEARNT_SCHEME, HEAD, DIRECTIONS, CHARACTER_HIDDEN, CHARACTER_EMBEDDING, WORD_FORM, UNKNOWN_RATE, BATCH_TOKENS),
             VOCABULARY = group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY, VECTORS, FROZEN_VECTORS),
             NETWORK = group("Network", CELL, CANDIDATE_ACTIVATION, FORGET_BIAS, INITIAL_RANGE, LAYERS, HIDDEN, EMBEDDING, TIED, DROPOUT, INPUT_DROPOUT, DROPOUT_MASK),
             DISTRIBUTION = group("Distribution", SHARDS, BATCH, SEQ_LEN, AVERAGING, GRADIENTS_UNTIL, WINDOWS_PER_ROUND, EPOCHS, METRIC, STOP_AFTER, ROUND_DEADLINE),
