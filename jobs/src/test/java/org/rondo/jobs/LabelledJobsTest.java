@@ -1,19 +1,13 @@
 package org.rondo.jobs;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import org.apache.spark.SparkConf;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -25,11 +19,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 /** Jobs on labelled sequences in this JVM, on files of a few lines: results, errors and exit codes. */
-class LabelledJobsTest {
+class LabelledJobsTest extends Terminal {
     private static final String SMALL = " --hidden 4 --layers 1 --embedding 3 --epochs 2 --averaging parameters --outerOptimizer mean --windowsPerRound 1000 --characterHidden 2 --characterEmbedding 2";
-
-    @TempDir static Path folder;
-    private final ByteArrayOutputStream out = new ByteArrayOutputStream(), err = new ByteArrayOutputStream();
 
     @BeforeAll static void data() throws IOException {
         write("tags.conll", "Anna B-PER\nKarenina I-PER\nread O\n\nin O\nMoscow B-LOC\n\n".repeat(10));
@@ -51,29 +42,6 @@ class LabelledJobsTest {
 
     private static void write(String name, String text) throws IOException {
         Files.writeString(folder.resolve(name), text);
-    }
-
-    private int run(String line) {
-        out.reset();
-        err.reset();
-        SparkConf conf = new SparkConf(false).setMaster("local[2]").set("spark.ui.enabled", "false").set("spark.driver.host", "localhost").set("spark.sql.shuffle.partitions", "2");
-        return Rondo.run(Stream.of(line.split(" +")).map(word -> word.replace("DIR", folder.toString())).toArray(String[]::new), conf, new Console(print(out), print(err), 0));
-    }
-
-    private static PrintStream print(ByteArrayOutputStream bytes) {
-        return new PrintStream(bytes, true, StandardCharsets.UTF_8);
-    }
-
-    private String out() {
-        return out.toString(StandardCharsets.UTF_8);
-    }
-
-    private String err() {
-        return err.toString(StandardCharsets.UTF_8);
-    }
-
-    private static String row(String name, String table) {
-        return table.lines().filter(line -> line.startsWith(name + " ")).map(line -> line.substring(17)).findFirst().orElse("");
     }
 
     /** On files of 20 sequences, of which 4 are held out. */
@@ -108,11 +76,6 @@ class LabelledJobsTest {
         assertTrue(last().startsWith("rondo: the model is for " + task + ", expected a language model, which "), err());
         assertEquals(Rondo.BAD_INPUT, run("gradient-flow --input DIR/text --output DIR/flow --model " + model), err());
         assertEquals("rondo: the model is for " + task + ", expected a language model, which the flow of gradients is of; set --model to one", last());
-    }
-
-    private String last() {
-        List<String> said = err().lines().toList();
-        return said.get(said.size() - 1);
     }
 
     @Test void planNamesCharactersDirectionsAndCrf() {
