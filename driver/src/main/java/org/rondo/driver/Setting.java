@@ -21,8 +21,28 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<String> INPUT = text("input", null, "text, or with another task labelled sequences, to read in any format: a file, a folder or a glob on any Hadoop file system, gzip or not; with format=table a table's name");
     public static final Setting<String> OUTPUT = text("output", null, "directory to write to: the model, the scored rows, or the table, picture and page of gradient-flow");
     public static final Setting<String> VALIDATION = text("validation", "0.1", "what to validate on after every epoch, read as the input is, or a fraction: this last part of the input is held out; 0 for none");
-    public static final Setting<String> MODEL = text("model", null, "directory of a trained model");
+    public static final Setting<String> MODEL = text("model", null, "directory of a trained model, or of a registry's entry, whose current version is taken");
+    public static final Setting<String> REGISTRY = text("registry", null, "directory of models that live on, on any Hadoop file system: an entry for each, with its versions");
+    public static final Setting<String> NAME = text("name", "", "name of a model in the registry: up to 100 letters, digits and - _ . ; may be left out where there is only one");
+    public static final Setting<Integer> VERSION = integer("version", 0, 0, 999_999_999, "number of a version, as models lists them; 0: none is named");
+    public static final Setting<Integer> KEEP = integer("keep", 10, 1, 1_000_000, "the newest finished versions, which prune leaves, as it does all that is newer than these");
     public static final Setting<String> TASK = choice("task", "language-model", "what is learnt; language-model: every token from those before it; tagging: a label for every token; classification: one for a sequence; regression: one number for a sequence, or several", "language-model", "tagging", "classification", "regression");
+
+    public static final Setting<String> WARM_START = text("warmStart", "", "directory of a trained model to go on from: its network and vocabulary, with what is new in the data; without it, random numbers");
+    public static final Setting<String> HISTORY = text("history", "", "older data that are mixed into what is learnt from, read as the input is; none without it");
+    public static final Setting<String> NEW_DATA = text("newData", null, "what is new since the last time, read as the input of a training is; a date in it, as {yyyy-MM-dd} or {yyyy/MM/dd}, is filled in");
+    public static final Setting<String> HOLDOUT = text("holdout", null, "data that no version learns from, on which all are compared; a date in it is filled in");
+    public static final Setting<String> DATE = text("date", "yesterday", "of the night, for paths with a date: today, yesterday or as 2026-11-28, in UTC");
+    public static final Setting<Integer> DAYS = integer("days", 1, 1, 10_000, "newest days that paths with a date stand for, the last of them date");
+    public static final Setting<Integer> HISTORY_DAYS = integer("historyDays", 30, 1, 10_000, "days before those that a history with a date stands for");
+    public static final Setting<Double> MARGIN = decimal("margin", "0", 0, 1e9, "by how much metric must be better, in its own unit (of a share 0.01 is a point), for a version to be promoted; never as good or worse");
+    public static final Setting<String> GUARDS = text("guards", "", "by how much other figures may at most be worse for a version to be promoted: metric:most with commas between, as accuracy:0.002,loss:0.01");
+    public static final Setting<Integer> LEAST_TOKENS = integer("leastTokens", 1000, 1, Integer.MAX_VALUE, "tokens or steps of the new data below which nothing is retrained");
+    public static final Setting<String> UNKNOWN_LIMITS = text("unknownLimits", "0.2,0.5", "share of the new data's tokens that the champion does not know: past the first there is a warning, past the second nothing is retrained");
+    public static final Setting<String> LABEL_LIMITS = text("labelLimits", "0.1,0.5", "half the sum of the differences between the labels' shares in the new data and in the champion's: a warning, and a stop");
+    public static final Setting<String> LENGTH_LIMITS = text("lengthLimits", "1.5,5", "how many times longer or shorter the new data's sequences or lines are than the champion's: a warning, and a stop");
+    public static final Setting<Integer> LEASE_MINUTES = integer("leaseMinutes", 10, 1, 10_000, "after which others may go on where a retraining was killed; one that lives renews its right all the time");
+    public static final Setting<Double> HISTORY_SHARE = decimal("historyShare", "0.5", 0.001, 0.999, "what history is to be of all that is learnt from: lines of a text by their characters, or sequences, drawn by the seed; all of it where it is less");
 
     public static final Setting<String> FORMAT = text("format", "auto", "text, conll, conllu, json (an object a line), csv, tsv, parquet, table (of the catalog, by name), or another name that Spark's DataFrameReader.format takes; auto: by the files' names, and for a language model text where they do not say");
     public static final Setting<String> BAD_LINES = choice("badLines", "fail", "what is done about a sequence, or a line, with something wrong in it; fail: nothing is learnt, the first is named; skip: it is left out, they are counted and the first are named", "fail", "skip");
@@ -111,6 +131,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> LENGTH = integer("length", 500, 1, 10_000_000, "tokens to generate");
     public static final Setting<Double> TEMPERATURE = decimal("temperature", "0.8", 0, 100, "below 1 more certain, above 1 more varied; 0 always takes the likeliest token");
 
+    public static final Setting<String> SUMMARY = text("summary", "", "file to write, at the end, what the job did, as JSON; where it has an output directory that is by default summary.json in it (score: _summary.json), else none");
     public static final Setting<Boolean> DEBUG = flag("debug", "print the stack trace of bad input too");
 
     private static Setting<String> text(String key, String fallback, String doc) {

@@ -16,7 +16,7 @@ import org.rondo.driver.Settings;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-/** The files in conf/. {@code -Drondo.rewrite=true} writes reference.conf anew from the table. */
+/** The files in conf/, and docs/settings.md. {@code -Drondo.rewrite=true} writes reference.conf and the page anew from the tables. */
 class ReferenceConfTest {
     private static final Path CONF = Path.of("../conf");
     private static final String HEAD = """
@@ -35,9 +35,16 @@ class ReferenceConfTest {
             expected.append("\n# ").append(setting.doc()).append(setting.fallback() == null ? " (must be given)" : "")
                     .append(setting.expected().equals("a text") ? "" : "\n# " + setting.expected())
                     .append(String.format("%n#%-32s %s", setting.sparkKey(), setting.fallback() == null ? "" : setting.fallback()).stripTrailing()).append("\n");
-        Path file = CONF.resolve("reference.conf");
+        isWritten(CONF.resolve("reference.conf"), expected.toString());
+    }
+
+    @Test void thePageOfSettingsIsTheTable() throws IOException {
+        isWritten(Path.of("../docs/settings.md"), SettingsPage.text());
+    }
+
+    private static void isWritten(Path file, String expected) throws IOException {
         if (Boolean.getBoolean("rondo.rewrite")) Files.writeString(file, expected);
-        assertEquals(expected.toString(), Files.readString(file), "conf/reference.conf; to write it anew: ./mvnw test -pl jobs -am "
+        assertEquals(expected, Files.readString(file), file + "; to write it anew: ./mvnw test -pl jobs -am "
                 + "-Dtest=ReferenceConfTest -Dsurefire.failIfNoSpecifiedTests=false -Drondo.rewrite=true");
     }
 

@@ -54,4 +54,37 @@ public final class Parameters {
         for (int id = 0; id < rows.length; id++)
             if (rows[id] != null) System.arraycopy(rows[id], 0, parameters, embedding.offset() + id * width, width);
     }
+
+    /** Those of a network that reads and says more: what both have is kept to the bit. A new token's vector is that of token 0, the unknown, as which it has been read
+     *  until now. {@code shares}: outputs are the tokens, and new ones share what the unknown had: it and the n of them get its weights, and its bias - ln(n + 1), so that of every
+     *  old token the grown model says what it said before, and of all others together what it said of the unknown. Else outputs are labels, and a new one starts
+     *  unlikely: weights of zero, the lowest bias, the lowest transitions.
+     *  @throws IllegalArgumentException if the networks differ in more than their tokens, characters and outputs, or {@code to} has fewer of these */
+    public static float[] grow(Network from, float[] parameters, Network to, boolean shares) {
+        float[] grown = new float[to.parameterCount()];
+        for (Tensor t : to.tensors()) {
+            Tensor old = from.tensor(t.name());
+            boolean vectors = t.name().endsWith("embedding.weight"), outputs = t.name().startsWith("output."), transitions = t.name().startsWith("transitions");
+            int rows = old.shape().get(0), columns = old.size() / rows, newRows = t.shape().get(0), newColumns = t.size() / newRows;
+            if (newRows < rows || newColumns < columns || newRows > rows && !(vectors || outputs || transitions) || newColumns > columns && !transitions)
+                throw new IllegalArgumentException(t.name() + " is " + old.shape() + " in " + from + ", and " + t.shape() + " in " + to
+                        + ", expected networks that differ in nothing but more tokens, characters or labels");
+            float other = t.name().equals("output.weight") ? 0 : lowest(parameters, old);
+            for (int r = 0, at = t.offset(); r < newRows; r++)
+                for (int c = 0; c < newColumns; c++)
+                    grown[at++] = r < rows && c < columns ? parameters[old.offset() + r * columns + c] : vectors || outputs && shares ? parameters[old.offset() + c] : other;
+        }
+        int added = to.head().outputs() - from.head().outputs(), bias = to.tensor("output.bias").offset();
+        if (!shares || added == 0) return grown;
+        float share = (float) Math.log(added + 1);
+        grown[bias] -= share;
+        for (int y = from.head().outputs(); y < to.head().outputs(); y++) grown[bias + y] -= share;
+        return grown;
+    }
+
+    private static float lowest(float[] parameters, Tensor t) {
+        float lowest = Float.POSITIVE_INFINITY;
+        for (int i = t.offset(); i < t.end(); i++) lowest = Math.min(lowest, parameters[i]);
+        return lowest;
+    }
 }

@@ -1,6 +1,8 @@
 package org.rondo.kernels;
 
 import java.io.Serializable;
+import java.util.Arrays;
+import java.util.function.IntPredicate;
 
 /** seqLen steps of batch sequences, time-major: element t*batch + b belongs to sequence b at step t. Of {@code ids} and
  *  {@code features} one is there, and of {@code targets} and {@code values}.
@@ -40,6 +42,12 @@ public record Window(Size size, int[] ids, float[] features, int[] targets, floa
     /** As the kernel was opened, and without spelling. */
     public Window(int[] ids, float[] features, int[] targets, float[] values, int[] lengths, int tokens) {
         this(null, ids, features, targets, values, lengths, null, tokens);
+    }
+
+    /** The same, but that of its targets only some count. Of one with classes. */
+    public Window where(IntPredicate counts) {
+        int[] some = Arrays.stream(targets).map(y -> y != NONE && counts.test(y) ? y : NONE).toArray();
+        return new Window(size, ids, features, some, values, lengths, words, (int) Arrays.stream(some).filter(y -> y != NONE).count());
     }
 
     /** Token ids, and a class for every target. */

@@ -6,53 +6,68 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.StandardOpenOption;
 import java.security.DigestInputStream;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.HexFormat;
+import java.util.Set;
+import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FSDataOutputStreamBuilder;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
+import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.StreamCapabilities;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Storage;
 
 /** A directory whose files are written through to the disk and read against a seal. */
-final class Folder {
-    final Path path;
-    final FileSystem fs;
+public final class Folder {
+    /** Where a rename is atomic, and refuses a name that is taken: a name node does it. */
+    private static final Set<String> RENAMING = Set.of("hdfs", "viewfs", "webhdfs", "swebhdfs");
+    private static final String UNNAMED = ".writing-";
+
+    public final Path path;
+    public final FileSystem fs;
 
     /** What a file must be: its length in bytes and its SHA-256. */
-    record Seal(long length, String sha256) { }
+    public record Seal(long length, String sha256) { }
 
     @FunctionalInterface
-    interface Writer {
+    public interface Writer {
         void write(OutputStream out) throws IOException;
     }
 
     @FunctionalInterface
-    interface Reader<T> {
+    public interface Reader<T> {
         T read(InputStream in, long length) throws IOException;
     }
 
-    Folder(Path path, Configuration conf) throws IOException {
+    public Folder(Path path, Configuration conf) throws IOException {
         FileSystem given = Storage.of(path, conf);
         // Hadoop's checksummed local files cannot be synced, and leave .crc files behind; the seals do what those are for.
         this.fs = given instanceof LocalFileSystem local ? local.getRawFileSystem() : given;
         this.path = fs.makeQualified(path);
     }
 
-    Folder(Folder parent, String name) {
+    public Folder(Folder parent, String name) {
         this.fs = parent.fs;
         this.path = new Path(parent.path, name);
     }
 
     /** Nothing where it is not there. */
-    FileStatus[] list() throws IOException {
+    public FileStatus[] list() throws IOException {
         try {
             return fs.listStatus(path);
         } catch (FileNotFoundException none) {
@@ -61,11 +76,11 @@ final class Folder {
     }
 
     /** There, a directory, and with nothing in it. */
-    boolean isEmpty() throws IOException {
+    public boolean isEmpty() throws IOException {
         return list().length == 0 && fs.exists(path);
     }
 
-    boolean has(String name) throws IOException {
+    public boolean has(String name) throws IOException {
         return fs.exists(new Path(path, name));
     }
 
@@ -84,6 +99,69 @@ final class Folder {
             }
         }
         return new Seal(fs.getFileStatus(file).getLen(), hex(sha256));
+    }
+
+    /** Creates a file whole, where there is none of this name: of those who try only one succeeds, and nobody sees a part of it, whatever is killed when.
+     *  On a local disk and HDFS it is written under another name, which is then linked or renamed (both refuse a name that is taken); elsewhere the store
+     *  must publish a file when it is closed, and refuse it then.
+     *  @return false if there is one already */
+    public boolean create(String name, byte[] content) throws IOException {
+        Path file = new Path(path, name);
+        boolean local = fs instanceof RawLocalFileSystem;
+        if (!local && !RENAMING.contains(fs.getUri().getScheme())) return createOnClose(file, content);
+        fs.mkdirs(path);
+        String unnamed = UNNAMED + UUID.randomUUID();
+        try {
+            write(unnamed, out -> out.write(content));
+            return local ? link(new Path(path, unnamed), file) : rename(new Path(path, unnamed), file);
+        } finally {
+            fs.delete(new Path(path, unnamed), false);
+        }
+    }
+
+    private boolean link(Path written, Path file) throws IOException {
+        java.nio.file.Path target = ((RawLocalFileSystem) fs).pathToFile(file).toPath();
+        try {
+            Files.createLink(target, ((RawLocalFileSystem) fs).pathToFile(written).toPath());
+        } catch (FileAlreadyExistsException taken) {
+            return false;
+        } catch (UnsupportedOperationException | FileSystemException noLinks) {         // FAT, some network drives: whole unless it is killed
+            try {
+                Files.write(target, read(written.getName()), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, StandardOpenOption.SYNC);
+            } catch (FileAlreadyExistsException taken) {
+                return false;
+            }
+        }
+        try (FileChannel directory = FileChannel.open(target.getParent())) {
+            directory.force(true);                      // its name is a part of the directory
+        }
+        return true;
+    }
+
+    private boolean rename(Path written, Path file) throws IOException {
+        if (fs.rename(written, file)) return true;
+        if (fs.exists(file)) return false;
+        throw new IOException("the file system does not rename " + written + " to " + file + ", and does not say why");
+    }
+
+    private boolean createOnClose(Path file, byte[] content) throws IOException {
+        if (fs.exists(file)) return false;
+        FSDataOutputStreamBuilder<?, ?> builder = fs.createFile(file).recursive().overwrite(false);
+        if (fs.getUri().getScheme().equals("s3a")) builder = builder.must(Options.CreateFileOptionKeys.FS_OPTION_CREATE_CONDITIONAL_OVERWRITE, true);
+        try (FSDataOutputStream out = builder.build()) {
+            out.write(content);
+        } catch (IOException e) {
+            if (fs.exists(file)) return false;          // whatever the store calls it
+            throw new IOException(e.getMessage(), e);
+        }
+        return true;
+    }
+
+    /** Deletes what a killed {@link #create} has left, once it is a day old. */
+    public void sweep() throws IOException {
+        long old = System.currentTimeMillis() - Duration.ofDays(1).toMillis();
+        for (FileStatus file : list())
+            if (file.getPath().getName().startsWith(UNNAMED) && file.getModificationTime() < old) fs.delete(file.getPath(), false);
     }
 
     /** What {@link #write} would return, without writing. */

@@ -5,7 +5,10 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -79,6 +82,17 @@ public final class Model {
         return provenance;
     }
 
+    /** SHA-256 of the parameters, as they are in a file, in hexadecimal. */
+    public String checksum() {
+        MessageDigest sha256 = Folder.sha256();
+        try (OutputStream out = new DigestOutputStream(OutputStream.nullOutputStream(), sha256)) {
+            Safetensors.write(out, Map.of(), entries());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return Folder.hex(sha256);
+    }
+
     /** Whether the directory holds a model that was written to its end. */
     public static boolean exists(Path directory, Configuration conf) {
         try {
@@ -105,6 +119,14 @@ public final class Model {
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write the model to " + directory + ": " + e.getMessage(), e);
         }
+    }
+
+    /** Deletes what {@link #save} writes, {@code model.json} first, so that what is left when this is killed is no model. Other files stay. */
+    public static void delete(Path directory, Configuration conf) throws IOException {
+        Folder folder = new Folder(directory, conf), replacement = new Folder(folder, REPLACEMENT);
+        for (String name : List.of(MODEL, VOCABULARY, CHARACTERS, TENSORS))
+            for (Folder one : List.of(replacement, folder)) one.fs.delete(new Path(one.path, name), false);
+        if (replacement.isEmpty()) replacement.fs.delete(replacement.path, false);
     }
 
     private void write(Folder folder) throws IOException {

@@ -16,7 +16,7 @@ import org.rondo.driver.checkpoints.Folder.Seal;
 
 /** A JSON file that seals itself, and other files of its directory: {@code format}, {@code sha256} of all the rest, {@code files}
  *  with length and SHA-256 of each. Written after those, it makes the directory whole. */
-final class SealedJson {
+public final class SealedJson {
     private static final int FORMAT = 1;
     private static final ObjectMapper JSON = JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .enable(JsonNodeFeature.WRITE_PROPERTIES_SORTED).build();
@@ -25,20 +25,30 @@ final class SealedJson {
     private SealedJson() { }
 
     /** @param content without format and sha256 */
-    static void write(Folder folder, String name, ObjectNode content) throws IOException {
-        ObjectNode sealed = JSON.createObjectNode().put("format", FORMAT);
-        sealed.put("sha256", checksum(sealed.deepCopy().setAll(content))).setAll(content);
-        byte[] bytes = (AS_GIVEN.writerWithDefaultPrettyPrinter().writeValueAsString(sealed) + "\n").getBytes(StandardCharsets.UTF_8);
+    public static void write(Folder folder, String name, ObjectNode content) throws IOException {
+        byte[] bytes = sealed(content);
         folder.write(name, out -> out.write(bytes));
     }
 
+    /** The same where no file of this name is, whole or not at all.
+     *  @return false if there is one */
+    public static boolean create(Folder folder, String name, ObjectNode content) throws IOException {
+        return folder.create(name, sealed(content));
+    }
+
+    private static byte[] sealed(ObjectNode content) throws IOException {
+        ObjectNode sealed = JSON.createObjectNode().put("format", FORMAT);
+        sealed.put("sha256", checksum(sealed.deepCopy().setAll(content))).setAll(content);
+        return (AS_GIVEN.writerWithDefaultPrettyPrinter().writeValueAsString(sealed) + "\n").getBytes(StandardCharsets.UTF_8);
+    }
+
     /** Whether the file is there, and was not cut off while it was written. */
-    static boolean isFinished(Folder folder, String name) throws IOException {
+    public static boolean isFinished(Folder folder, String name) throws IOException {
         return folder.has(name) && new String(folder.read(name), StandardCharsets.UTF_8).endsWith("}\n");
     }
 
     /** @throws BadInput if the file is missing, or not what {@link #write} writes */
-    static ObjectNode read(Folder folder, String name) throws IOException {
+    public static ObjectNode read(Folder folder, String name) throws IOException {
         Path file = new Path(folder.path, name);
         try {
             JsonNode read = JSON.readTree(folder.read(name));
@@ -71,7 +81,7 @@ final class SealedJson {
     }
 
     /** An object as it will be read: NaN, for one, comes back as text. */
-    static JsonNode asRead(JsonNode object) throws IOException {
+    public static JsonNode asRead(JsonNode object) throws IOException {
         return JSON.readTree(JSON.writeValueAsBytes(object));
     }
 

@@ -21,32 +21,43 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
     /** @param notes hears what was chosen, and what was left out
      *  @throws BadInput if there is nothing to learn from, or nothing in what is to be held out */
     public static Corpus read(JavaSparkContext sc, Settings settings, Consumer<String> notes) {
+        return read(sc, settings, null, notes);
+    }
+
+    /** The same, to go on from a model.
+     *  @param known its lexicon, which grows by what is new in the data; null for none */
+    public static Corpus read(JavaSparkContext sc, Settings settings, Lexicon known, Consumer<String> notes) {
         fraction(settings.get(Setting.VALIDATION));      // is wrong before anything is read
-        String input = settings.get(Setting.INPUT);
-        return Task.of(settings) == Task.LANGUAGE_MODEL ? of(sc, Text.open(sc, input, settings, notes), settings, notes)
-                : of(sc, Examples.read(sc, input, Task.of(settings).target(settings), settings, notes), settings, notes);
+        String input = settings.get(Setting.INPUT), history = settings.get(Setting.HISTORY);
+        double share = settings.get(Setting.HISTORY_SHARE);
+        long seed = settings.get(Setting.SEED);
+        if (Task.of(settings) == Task.LANGUAGE_MODEL) {
+            try (Text text = Text.open(sc, input, settings, notes); Text older = history.isEmpty() ? null : Text.open(sc, history, settings, notes)) {
+                return of(sc, older == null ? text : text.with(older, share, seed), settings, known, notes);
+            }
+        }
+        Examples.Target target = known == null || known.values() < 2 ? Task.of(settings).target(settings) : Examples.Target.VALUES;
+        Examples examples = Examples.read(sc, input, target, known == null ? null : known.scheme(), settings, notes);
+        return of(sc, history.isEmpty() ? examples : examples.with(Examples.read(sc, history, target, examples.scheme(), settings, notes), share, seed), settings, known, notes);
     }
 
     /** The same of a table that is already a Dataset, as {@code name} in messages: of labelled sequences, or of the lines of a text ({@link Text#of}). */
-    public static Corpus of(Dataset<Row> table, String name, Settings settings, Consumer<String> notes) {
+    public static Corpus of(Dataset<Row> table, String name, Settings settings, Lexicon known, Consumer<String> notes) {
         fraction(settings.get(Setting.VALIDATION));
         JavaSparkContext sc = new JavaSparkContext(table.sparkSession().sparkContext());
-        return Task.of(settings) == Task.LANGUAGE_MODEL ? of(sc, Text.of(table, settings.get(Setting.TEXT_COLUMN), name), settings, notes)
-                : of(sc, Examples.read(table, name, Task.of(settings).target(settings), settings, notes), settings, notes);
+        return Task.of(settings) == Task.LANGUAGE_MODEL ? of(sc, Text.of(table, settings.get(Setting.TEXT_COLUMN), name), settings, known, notes)
+                : of(sc, Examples.read(table, name, Task.of(settings).target(settings), settings, notes), settings, known, notes);
     }
 
-    private static Corpus of(JavaSparkContext sc, Text opened, Settings settings, Consumer<String> notes) {
+    private static Corpus of(JavaSparkContext sc, Text text, Settings settings, Lexicon known, Consumer<String> notes) {
         String validation = settings.get(Setting.VALIDATION);
         double fraction = fraction(validation);
-        Pretrained pretrained;
-        Tokens all, heldOut = null;
-        try (Text text = opened) {
-            pretrained = Pretrained.read(Vocabulary.count(text, settings), false, settings, sc.hadoopConfiguration(), notes);
-            all = Tokens.encode(text, pretrained.words());
-        }
+        Lexicon counted = Lexicon.of(Vocabulary.count(text, settings));
+        Pretrained pretrained = known == null ? Pretrained.read(counted.words(), false, settings, sc.hadoopConfiguration(), notes) : new Pretrained(grown(known, counted, settings, notes).words(), null);
         Vocabulary vocabulary = pretrained.words();
+        Tokens all = Tokens.encode(text, vocabulary), heldOut = null;
         try {
-            long training = training(all.count(), fraction, LEAST_TOKENS, "tokens", opened.path(), validation);
+            long training = training(all.count(), fraction, LEAST_TOKENS, "tokens", text.path(), validation);
             if (Double.isNaN(fraction)) heldOut = Tokens.read(sc, validation, vocabulary, settings, notes);
             else if (fraction > 0) heldOut = all.slice(training, all.count());
             if (heldOut != null && heldOut.count() < LEAST_TOKENS) throw new BadInput("validation " + validation + " has " + heldOut.count()
@@ -59,7 +70,7 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
         }
     }
 
-    private static Corpus of(JavaSparkContext sc, Examples all, Settings settings, Consumer<String> notes) {
+    private static Corpus of(JavaSparkContext sc, Examples all, Settings settings, Lexicon known, Consumer<String> notes) {
         String validation = settings.get(Setting.VALIDATION);
         double fraction = fraction(validation);
         Examples heldOut = null;
@@ -69,7 +80,9 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
             else if (fraction > 0) heldOut = all.slice(training, all.count());
             Examples learnt = all.slice(0, training);
             useless(learnt, settings, notes);
+            if (known != null) learnt.check(known);
             Lexicon counted = Lexicon.count(learnt, settings);
+            if (known != null) return new Corpus(grown(known, counted, settings, notes), null, learnt, heldOut);
             Pretrained pretrained = Pretrained.read(counted.words(), true, settings, sc.hadoopConfiguration(), notes);
             return new Corpus(counted.with(pretrained.words()), pretrained.rows(), learnt, heldOut);
         } catch (RuntimeException e) {
@@ -77,6 +90,14 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
             if (heldOut != null) heldOut.close();
             throw e;
         }
+    }
+
+    private static Lexicon grown(Lexicon known, Lexicon counted, Settings settings, Consumer<String> notes) {
+        // of vectors that stay as they are a new word would have none
+        Lexicon grown = known.grow(counted, settings.get(Setting.FROZEN_VECTORS) ? 0 : settings.get(Setting.MAX_VOCABULARY));
+        notes.accept("new to the model: " + (known.words() == null ? "" : Example.counted(grown.words().size() - known.words().size(), "token"))
+                + (grown.labels().equals(known.labels()) ? "" : " and labels " + grown.labels().subList(known.labels().size(), grown.labels().size())));
+        return grown;
     }
 
     /** Says which of the given settings such data make useless. */

@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.io.NullWritable;
@@ -218,6 +219,35 @@ public final class Examples implements Data {
         } finally {
             all.unpersist();
         }
+    }
+
+    /** Of others so many that they are about {@code share} of both, or all, and these after them. They are drawn by the seed and their number. Both are closed.
+     *  @throws BadInput if they are of another kind */
+    Examples with(Examples others, double share, long seed) {
+        if (width != others.width || values != others.values || scheme != others.scheme) throw new BadInput(others.name + " has " + others.kind() + ", expected " + kind() + ", as " + name
+                + "; mix in data of one kind, or set " + Setting.TAG_SCHEME.option());
+        double drawn = count * share / (1 - share) / Math.max(1, others.count);
+        Column number = functions.pmod(functions.xxhash64(functions.lit(seed), col(NUMBER)), functions.lit(1L << 32));
+        Dataset<Row> both = others.rows.filter(number.lt(drawn * (1L << 32))).withColumn("origin", functions.lit(0)).unionByName(rows.withColumn("origin", functions.lit(1)));
+        JavaRDD<Row> numbered = both.orderBy("origin", NUMBER).drop("origin").javaRDD().zipWithIndex().map(row -> {
+            Object[] cells = IntStream.range(0, row._1.size()).mapToObj(row._1::get).toArray();
+            cells[AT_NUMBER] = row._2;
+            return RowFactory.create(cells);
+        });
+        Dataset<Row> mixed = rows.sparkSession().createDataFrame(numbered, rows.schema()).persist(StorageLevel.MEMORY_AND_DISK());
+        try {
+            Examples all = new Examples(name + " and " + others.name, mixed, mixed, mixed.count(), broken + others.broken, width, values, scheme);
+            close();
+            others.close();
+            return all;
+        } catch (RuntimeException e) {
+            mixed.unpersist();
+            throw e;
+        }
+    }
+
+    private String kind() {
+        return (width == 0 ? "tokens" : "vectors of " + width + " numbers") + (scheme == null ? "" : " with tags of " + scheme.key()) + (values > 1 ? " and " + values + " numbers to predict" : "");
     }
 
     /** How long the lists in a column all are, or the vectors that they are of.

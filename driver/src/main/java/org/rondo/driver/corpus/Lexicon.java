@@ -66,6 +66,17 @@ public record Lexicon(Task task, Vocabulary words, Vocabulary characters, boolea
         return new Lexicon(task, words, characters, exact, features, labels, scheme, values);
     }
 
+    /** The same with what others have that it has not: words, characters and labels, after its own, so that all keep their ids.
+     *  @param seen counted over data as these, by the same settings
+     *  @param most words in all */
+    Lexicon grow(Lexicon seen, int most) {
+        List<String> all = new ArrayList<>(labels);
+        seen.labels.stream().filter(label -> !labels.contains(label)).forEach(all::add);
+        if (scheme != null) scheme.allowed(all);
+        return new Lexicon(task, words == null ? null : words.grow(seen.words, most), characters == null ? null : characters.grow(seen.characters, MOST_CHARACTERS), exact, features,
+                List.copyOf(all), scheme, values);
+    }
+
     private static TagScheme learnt(TagScheme data, Settings settings) {
         String learnt = settings.get(Setting.LEARNT_SCHEME);
         return data == TagScheme.NONE || learnt.equals("data") ? data : TagScheme.valueOf(learnt.toUpperCase(Locale.ROOT));

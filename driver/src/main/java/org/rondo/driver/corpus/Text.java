@@ -41,6 +41,7 @@ import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import scala.Tuple2;
+import scala.util.hashing.MurmurHash3$;
 
 /** A text: by definition its lines, each ended by '\n'. Of files on any Hadoop file system they are in the order (path, offset), and read
  *  as Hadoop reads them: they end with \n, \r or \r\n, a byte order mark is dropped, compression goes by the file's name. Of records of another format they are
@@ -55,6 +56,8 @@ public final class Text implements AutoCloseable {
     private final CollectionAccumulator<Defect> defects;
     /** What is in memory or on disk of it; null for nothing. */
     private final Examples kept;
+    /** What is mixed into it; null for nothing. */
+    private final Text other;
 
     /** Lives within a task. It starts at byte {@code start} of {@code file}, and the lines are those that start in it; of a table it is partition
      *  {@code start}, and {@code file} the table's name. */
@@ -72,6 +75,16 @@ public final class Text implements AutoCloseable {
         this.kept = kept;
         this.defects = sc.sc().collectionAccumulator("defects of " + path);
         this.splits = splits.apply(defects);
+        this.other = null;
+    }
+
+    private Text(Text own, Text other, JavaRDD<Split> splits) {
+        this.sc = own.sc;
+        this.path = own.path + " and " + other.path;
+        this.defects = own.defects;
+        this.splits = splits;
+        this.other = other;
+        this.kept = null;           // both are closed by who has opened them
     }
 
     /** Of files or a table of any {@link Setting#FORMAT}, a record of which is a line: its text, or its tokens with blanks between. Their order is that of {@link Examples};
@@ -123,6 +136,29 @@ public final class Text implements AutoCloseable {
         }, false));
     }
 
+    /** This text, and of another so many lines that they have about {@code share} of the characters of both, or all. They are drawn by the seed and by what
+     *  they say, so equal lines go together. The order is that of their paths. */
+    Text with(Text other, double share, long seed) {
+        double wanted = characters() * share / (1 - share), drawn = wanted / Math.max(1, other.characters());
+        int salt = Long.hashCode(seed);
+        JavaRDD<Split> some = other.splits.map(split -> {
+            Stream<String> lines = StreamSupport.stream(Spliterators.spliteratorUnknownSize(split.lines, Spliterator.ORDERED), false);
+            return new Split(split.file, split.start, lines.filter(line -> Integer.toUnsignedLong(MurmurHash3$.MODULE$.stringHash(line, salt)) < drawn * (1L << 32)).iterator());
+        });
+        return new Text(this, other, splits.union(some));
+    }
+
+    private long characters() {
+        says("count the characters of");
+        long all = read((file, start, lines) -> {
+            long sum = 0;
+            while (lines.hasNext()) sum += lines.next().length() + 1;
+            return List.of(sum).iterator();
+        }).fold(0L, Long::sum);
+        check();
+        return all;
+    }
+
     /** @throws BadInput if a table with these columns has none of that name, or it is not one of strings */
     public static void check(StructType table, String column, String name) {
         Columns.require(column, List.of(table.fieldNames()), name, Setting.TEXT_COLUMN);
@@ -158,6 +194,7 @@ public final class Text implements AutoCloseable {
     /** Defects travel as data: an exception in a task would be tried four times, and reach the driver as a string.
      *  @throws BadInput for the first line, in the order of the text, that a pass could not read */
     void check() {
+        if (other != null) other.check();
         defects.value().stream().min(Comparator.comparing((Defect d) -> d.file).thenComparing(d -> d.offset))
                 .ifPresent(first -> { throw new BadInput(first.message); });
     }

@@ -34,10 +34,13 @@ public final class Tokens implements Data {
     /** [partition][piece in it] -> tokens of the text before it. */
     private final long[][] starts;
     private final long from, to;
+    /** Id of a line's end. */
+    private final int end;
     private long[] totals;
 
-    private Tokens(JavaRDD<Piece> pieces, long[][] starts, long from, long to) {
+    private Tokens(JavaRDD<Piece> pieces, int end, long[][] starts, long from, long to) {
         this.pieces = pieces;
+        this.end = end;
         this.starts = starts;
         this.from = from;
         this.to = to;
@@ -64,7 +67,7 @@ public final class Tokens implements Data {
                 count += place.tokens;
             }
             if (count == 0) throw new BadInput(text.path() + " is empty, expected at least one line of text");
-            return new Tokens(pieces, starts, 0, count);
+            return new Tokens(pieces, vocabulary.end(), starts, 0, count);
         } catch (RuntimeException e) {
             pieces.unpersist();
             throw e;
@@ -87,7 +90,7 @@ public final class Tokens implements Data {
     public Tokens slice(long first, long end) {
         if (first < 0 || first > end || end > count())
             throw new IllegalArgumentException("slice [" + first + ", " + end + ") of " + count() + " tokens");
-        return new Tokens(pieces, starts, from + first, from + end);
+        return new Tokens(pieces, this.end, starts, from + first, from + end);
     }
 
     /** Code points of the text that these tokens stand for, blanks and lines' ends included: what bits per character are per.
@@ -99,6 +102,11 @@ public final class Tokens implements Data {
     /** Share of the tokens that are {@code <unk>}, 0 where there are none. */
     public double unknown() {
         return totals()[1] / (double) Math.max(1, count());
+    }
+
+    /** Ends of lines; 0 where the vocabulary does not have them. */
+    long lines() {
+        return end == Vocabulary.UNKNOWN ? 0 : totals()[4];
     }
 
     /** The sum over all tokens of 128 bits made of place and id, and so the same however the text is cut. */
@@ -141,15 +149,16 @@ public final class Tokens implements Data {
         pieces.unpersist();
     }
 
-    /** Characters, unknown tokens and two words of checksum, all in one pass on Spark: 5 ns a token on top of reading it. */
+    /** Characters, unknown tokens, two words of checksum and ends of lines, all in one pass on Spark: 5 ns a token on top of reading it. */
     private synchronized long[] totals() {
         if (totals == null) {
             long[][] starts = this.starts;
             long from = this.from, to = this.to;
+            int end = this.end;
             JavaSparkContext.fromSparkContext(pieces.context()).setJobGroup("reading", "sum up " + count() + " tokens", true);
             totals = pieces.mapPartitionsWithIndex((partition, some) -> place(starts[partition], some)
-                            .map(p -> p._2.totals(from - p._1, to - p._1)).iterator(), true)
-                    .fold(new long[4], (a, b) -> new long[] {a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]});
+                            .map(p -> p._2.totals(from - p._1, to - p._1, end)).iterator(), true)
+                    .fold(new long[5], (a, b) -> new long[] {a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4]});
         }
         return totals;
     }
@@ -245,12 +254,13 @@ public final class Tokens implements Data {
             this.characters = characters;
         }
 
-        /** Of the tokens in {@code [from, to)}, which may lie outside: characters, unknown tokens, two words of checksum. */
-        long[] totals(long from, long to) {
-            long[] totals = new long[4];
+        /** Of the tokens in {@code [from, to)}, which may lie outside: characters, unknown tokens, two words of checksum, ends of lines. */
+        long[] totals(long from, long to, int end) {
+            long[] totals = new long[5];
             for (int n = (int) Math.max(0, Math.min(from, tokens.length)); n < Math.min(to, tokens.length); n++) {
                 totals[0] += characters == null ? 1 : characters[n];
                 if (tokens[n] == Vocabulary.UNKNOWN) totals[1]++;
+                if (tokens[n] == end) totals[4]++;
                 totals[2] += mix(mix(n - from) ^ tokens[n]);
                 totals[3] += mix(mix(~(n - from)) ^ tokens[n]);
             }

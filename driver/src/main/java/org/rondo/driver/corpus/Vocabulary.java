@@ -100,6 +100,20 @@ public final class Vocabulary implements Serializable {
         return new Vocabulary(unit, Stream.concat(Stream.of(tokens), more.stream()).toArray(String[]::new), once);
     }
 
+    /** The same with the tokens of another that it has not, after its own and in their order, up to {@code most} in all. */
+    Vocabulary grow(Vocabulary seen, int most) {
+        List<String> more = new ArrayList<>();
+        int often = size();
+        for (int id = 1; id < seen.size() && size() + more.size() < most; id++) {
+            String token = seen.tokens[id];
+            if (id(token) != UNKNOWN || token.equals(UNK)) continue;
+            more.add(token);
+            if (id < seen.once) often++;
+        }
+        Vocabulary grown = with(more);
+        return new Vocabulary(unit, grown.tokens, often);
+    }
+
     String token(int id) {
         return tokens[id];
     }
@@ -121,6 +135,11 @@ public final class Vocabulary implements Serializable {
     /** {@link #UNKNOWN} for what is not in the vocabulary. */
     public int id(String token) {
         return ids().getOrDefault(token, UNKNOWN);
+    }
+
+    /** Of a line's end. */
+    int end() {
+        return id(unit.equals(CHARACTER) ? "\n" : EOS);
     }
 
     /** The same of a token that is one code point. */

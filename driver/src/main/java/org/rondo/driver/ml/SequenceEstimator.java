@@ -60,7 +60,7 @@ public abstract class SequenceEstimator<E extends SequenceEstimator<E, M>, M ext
         Ineffective.inTraining(settings).forEach(line -> LOG.warn("{}: {}", uid, params.inParams(line)));
         try {
             Model trained = new Trainer(new JavaSparkContext(dataset.sparkSession().sparkContext()), settings, progress)
-                    .train(() -> Corpus.of(dataset.toDF(), uid + "'s table", settings, progress::note));
+                    .train(known -> Corpus.of(dataset.toDF(), uid + "'s table", settings, known, progress::note));
             return copyValues(model(uid, trained), ParamMap.empty()).setParent(this);
         } catch (BadInput e) {
             throw params.refusal(e);

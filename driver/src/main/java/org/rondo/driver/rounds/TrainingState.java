@@ -5,10 +5,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.rondo.driver.Setting;
-import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Checkpoint;
-import org.rondo.kernels.Parameters;
 
 /** All that training is, between two rounds.
  *
@@ -40,11 +37,10 @@ record TrainingState(Cursor cursor, float[][] model, float[] average, float[][] 
         }
     }
 
-    /** @param vectors of words, as {@link org.rondo.driver.corpus.Corpus} has them */
-    static TrainingState initial(Plan plan, Settings settings, LearningRate learningRate, Selection selection, float[][] vectors) {
+    /** @param parameters to start from, not copied */
+    static TrainingState initial(Plan plan, float[] parameters, LearningRate learningRate, Selection selection) {
         float[][] model = new float[1 + plan.moments() + plan.outer().vectors()][];
-        model[0] = Parameters.initial(plan.network(), settings.get(Setting.SEED), settings.get(Setting.FORGET_BIAS), settings.get(Setting.INITIAL_RANGE));
-        if (vectors != null) Parameters.embed(plan.network(), vectors, model[0]);
+        model[0] = parameters;
         for (int v = 1; v < model.length; v++) model[v] = new float[model[0].length];
         return new TrainingState(new Cursor(0, 0, 0, learningRate, 0, 0), model, model[0], new float[plan.shards()][0], selection);
     }

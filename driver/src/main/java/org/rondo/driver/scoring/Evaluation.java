@@ -21,6 +21,7 @@ import org.rondo.driver.corpus.Lexicon;
 import org.rondo.driver.corpus.TagScheme;
 import org.rondo.driver.corpus.Task;
 import org.rondo.driver.corpus.Tokens;
+import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.kernels.Kernel;
 import org.rondo.kernels.Layout;
 import org.rondo.kernels.Layout.Block;
@@ -29,13 +30,13 @@ import org.rondo.kernels.Sequences;
 import org.rondo.kernels.Shard;
 import org.rondo.kernels.UnrolledNetwork;
 import org.rondo.kernels.Window;
-import scala.Tuple2;
+import scala.Tuple3;
 
 /** How well a model predicts data, computed on Spark. A text is read in shards x batch streams, each from a zero state; of sequences
  *  the figures are those of each by itself, however they are batched.
  *  @param targets    predicted: of a text all tokens but the first
  *  @param loss       mean of a target's: nats, or the mean squared error
- *  @param characters of the text that the tokens stand for; 0 of other data
+ *  @param characters of the text that the tokens stand for; 0 of other data, and where only some targets are counted
  *  @param unknown    share of a text's tokens that the vocabulary does not have
  *  @param entities   of tags that say where entities are, else null
  *  @param classes    of other labels, else null
@@ -43,6 +44,8 @@ import scala.Tuple2;
  *  @param kernels    what ran */
 public record Evaluation(Task task, long targets, double loss, long characters, double unknown, EntityScores entities, ClassScores classes, ValueScores values,
                          Set<String> kernels) {
+    /** Targets that count. */
+    private static final int ALL = Integer.MAX_VALUE;
 
     public double perplexity() {
         return Math.exp(loss);
@@ -75,7 +78,9 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
     /** {@code task targets loss}, and what there is of {@code perplexity bitsPerCharacter unknown entities classes values}. */
     public ObjectNode json() {
         ObjectNode json = JsonNodeFactory.instance.objectNode().put("task", task.key()).put("targets", targets).put("loss", loss);
-        if (task == Task.LANGUAGE_MODEL) json.put("perplexity", perplexity()).put("bitsPerCharacter", bitsPerCharacter()).put("unknown", unknown);
+        if (task == Task.LANGUAGE_MODEL) json.put("perplexity", perplexity());
+        if (characters > 0) json.put("bitsPerCharacter", bitsPerCharacter());
+        if (task == Task.LANGUAGE_MODEL) json.put("unknown", unknown);
         if (entities != null) json.set("entities", entities.json());
         if (classes != null) json.set("classes", classes.json());
         if (values != null) json.set("values", values.json());
@@ -85,26 +90,32 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
     /** @param input as {@link Setting#INPUT} says
      *  @param notes hears what was chosen, and what was left out */
     public static Evaluation of(JavaSparkContext sc, Model model, String input, Settings settings, Consumer<String> notes) {
+        return of(sc, model, input, ALL, settings, notes);
+    }
+
+    /** The same, comparable with that of another model, whose vocabulary this one's begins with.
+     *  @param known tokens of the other: no others are counted as targets, nor unknown ones, because of a word that one model does not know they say different things */
+    public static Evaluation of(JavaSparkContext sc, Model model, String input, int known, Settings settings, Consumer<String> notes) {
         if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));
         Task task = model.lexicon().task();
         try (Data data = task == Task.LANGUAGE_MODEL ? Tokens.read(sc, input, model.lexicon().words(), settings, notes)
                 : Examples.read(sc, input, model.lexicon().values() > 1 ? Examples.Target.VALUES : task.target(settings), model.lexicon().scheme(), settings, notes)) {
-            return of(sc, model, data, settings);
+            return data instanceof Tokens tokens ? of(sc, model, tokens, known, settings) : of(sc, model, (Examples) data, settings);
         }
     }
 
     public static Evaluation of(JavaSparkContext sc, Model model, Data data, Settings settings) {
-        return data instanceof Tokens tokens ? of(sc, model, tokens, settings) : of(sc, model, (Examples) data, settings);
+        return data instanceof Tokens tokens ? of(sc, model, tokens, ALL, settings) : of(sc, model, (Examples) data, settings);
     }
 
-    private static Evaluation of(JavaSparkContext sc, Model model, Tokens tokens, Settings settings) {
+    private static Evaluation of(JavaSparkContext sc, Model model, Tokens tokens, int known, Settings settings) {
         int seqLen = settings.get(Setting.SEQ_LEN), count = settings.get(Setting.SHARDS);
         long targets = tokens.count() - 1;
         if (targets < 1)
             throw new BadInput("the text to evaluate has " + tokens.count() + " tokens, expected at least 2, one to predict the other from; give a longer text");
         // a stream shorter than a window would mostly measure its zero state
         int batch = (int) Math.max(1, Math.min(settings.get(Setting.BATCH), targets / ((long) count * seqLen)));
-        long characters = model.lexicon().words().unit().equals("character") ? targets : tokens.characters();
+        long characters = known != ALL ? 0 : model.lexicon().words().unit().equals("character") ? targets : tokens.characters();
         JavaRDD<Shard> shards = tokens.shards(count, batch);
         Broadcast<float[]> parameters = sc.broadcast(model.parameters());
         sc.setJobGroup("evaluation", "evaluate on " + targets + " tokens", true);
@@ -112,12 +123,15 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
             Network network = model.network();
             String kernel = settings.get(Setting.KERNEL);
             double nats = 0;
+            long counted = 0;
             Set<String> kernels = new TreeSet<>();
-            for (Tuple2<Double, String> scored : shards.map(shard -> score(network, parameters.value(), shard, batch, seqLen, kernel)).collect()) {
-                nats += scored._1;                               // collected in shard order: the same sum on any cluster
-                kernels.add(scored._2);
+            for (Tuple3<Double, Long, String> scored : shards.map(shard -> score(network, parameters.value(), shard, known, batch, seqLen, kernel)).collect()) {
+                nats += scored._1();                             // collected in shard order: the same sum on any cluster
+                counted += scored._2();
+                kernels.add(scored._3());
             }
-            return new Evaluation(Task.LANGUAGE_MODEL, targets, nats / targets, characters, tokens.unknown(), null, null, null, kernels);
+            if (counted == 0) throw new BadInput("the text to evaluate has no token that both models know; give another");
+            return new Evaluation(Task.LANGUAGE_MODEL, counted, nats / counted, characters, tokens.unknown(), null, null, null, kernels);
         } finally {
             parameters.destroy();
             shards.unpersist();
@@ -125,16 +139,19 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
         }
     }
 
-    /** Sum of -log p over a shard's targets, and the kernel that computed it. */
-    private static Tuple2<Double, String> score(Network network, float[] parameters, Shard shard, int batch, int seqLen, String choice) {
+    /** Sum of -log p over a shard's targets that count, how many they are, and the kernel that computed it. */
+    private static Tuple3<Double, Long, String> score(Network network, float[] parameters, Shard shard, int known, int batch, int seqLen, String choice) {
         double nats = 0;
+        long targets = 0;
         try (Kernel kernel = Kernel.open(choice, Layout.forScoring(network, batch, seqLen), TaskContext.get().cpus())) {
             UnrolledNetwork unrolled = new UnrolledNetwork(kernel, UnrolledNetwork.Dropout.NONE);
             kernel.load(Block.PARAMETERS, parameters);
             for (int w = 0; ; w++) {
                 Window window = shard.window(kernel.layout().size, 0, w, null);
-                if (window == null) return new Tuple2<>(nats, kernel.description());
+                if (window == null) return new Tuple3<>(nats, targets, kernel.description());
+                if (known != ALL) window = window.where(y -> y != Vocabulary.UNKNOWN && y < known);
                 nats += unrolled.forward(window, null);
+                targets += window.tokens();
                 unrolled.carry();
             }
         }

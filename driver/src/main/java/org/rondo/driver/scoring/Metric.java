@@ -34,6 +34,15 @@ public enum Metric {
         return List.of(values()).stream().filter(metric -> metric.key.equals(key)).findFirst().orElseThrow(() -> new IllegalArgumentException("no metric " + key));
     }
 
+    /** By which models of a task are compared where nothing else is said. */
+    public static Metric usual(Task task, boolean entities) {
+        return switch (task) {
+            case LANGUAGE_MODEL -> PERPLEXITY;
+            case REGRESSION -> LOSS;
+            case TAGGING, CLASSIFICATION -> entities ? F1 : ACCURACY;
+        };
+    }
+
     public boolean isHigherBetter() {
         return higherIsBetter;
     }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
@@ -48,7 +49,7 @@ class UnequalShardsTest {
                 Settings settings = settings(lengths.length, averaging).with(Setting.OPTIMIZER, optimizer).with(Setting.MOMENTUM, momentum)
                         .with(Setting.OUTER_OPTIMIZER, outer).with(Setting.INNER_STATE, innerState);
                 Streams[] shards = shards(0, lengths);
-                agrees(sc, settings, shards, TrainingState.initial(plan(settings, shards), settings, LearningRate.start(settings, false), Selection.LAST, null), Arrays.toString(lengths));
+                agrees(sc, settings, shards, TrainingState.initial(plan(settings, shards), new Origin(Optional.empty(), settings).parameters(plan(settings, shards).network(), null), LearningRate.start(settings, false), Selection.LAST), Arrays.toString(lengths));
             }
         }
     }
@@ -60,7 +61,7 @@ class UnequalShardsTest {
         Settings settings = settings(shards.length, averaging).with(Setting.CELL, "relu").with(Setting.LAYERS, 1).with(Setting.DROPOUT, "0").with(Setting.OPTIMIZER, "sgd")
                 .with(Setting.LEARNING_RATE, "1e-9").with(Setting.EPOCHS, 1);
         Plan plan = plan(settings, shards);
-        TrainingState state = TrainingState.initial(plan, settings, LearningRate.start(settings, false), Selection.LAST, null);
+        TrainingState state = TrainingState.initial(plan, new Origin(Optional.empty(), settings).parameters(plan.network(), null), LearningRate.start(settings, false), Selection.LAST);
         Network network = plan.network();
         set(state, network.tensor("embedding.weight"), i -> i < network.embedding() ? 1 : -1);
         set(state, network.tensor("weight_ih_l0"), i -> 1);
@@ -80,7 +81,7 @@ class UnequalShardsTest {
         Plan plan = plan(settings, shards);
         ByHand truth = new ByHand(plan, settings, shards, state);
         long[] tokens = new long[plan.epochs()];
-        try (Rounds rounds = new Rounds(sc, plan, rdd(sc, shards), settings, state)) {
+        try (Rounds rounds = new Rounds(sc, plan, rdd(sc, shards), settings, state, "", averaged -> { })) {
             while (rounds.cursor().epoch() < plan.epochs()) {
                 int epoch = rounds.cursor().epoch();
                 Rounds.Outcome outcome = rounds.next();
