@@ -2,9 +2,11 @@ package org.rondo.jobs;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.StringReader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -23,6 +25,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
@@ -153,6 +156,21 @@ class DocsTest {
             }
         }
         assertEquals("", String.join("\n", problems));
+    }
+
+    /** Where there is a Python to ask. */
+    @Test void theDagIsPython(@TempDir Path folder) throws Exception {
+        Process python;
+        try {
+            ProcessBuilder compile = new ProcessBuilder("python3", "-m", "py_compile", Page.ROOT.resolve("docs/airflow_dag.py").toString()).redirectErrorStream(true);
+            compile.environment().put("PYTHONPYCACHEPREFIX", folder.toString());
+            python = compile.start();
+        } catch (IOException e) {
+            assumeTrue(false, "no python3: " + e.getMessage());
+            return;
+        }
+        String said = new String(python.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, python.waitFor(), said);
     }
 
     @Test void everyLinkLeadsSomewhereAndEveryPageIsReached() throws IOException {
