@@ -47,7 +47,7 @@ with DAG(
 ) as dag:
     retrain = BashOperator(
         task_id="retrain",
-        bash_command=command(RONDO, *SPARK, "retrain", "--registry", REGISTRY, "--entry", ENTRY, "--newData", NEW_DATA, "--holdout", HOLDOUT, "--date", DATE),
+        bash_command=command(RONDO, *SPARK, "retrain", "--registry", REGISTRY, "--name", ENTRY, "--newData", NEW_DATA, "--holdout", HOLDOUT, "--date", DATE),
         skip_on_exit_code=KEPT_THE_CHAMPION,
         append_env=True,
         env={"RONDO_BUILD": "no"},

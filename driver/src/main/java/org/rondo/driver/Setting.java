@@ -23,7 +23,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<String> VALIDATION = text("validation", "0.1", "what to validate on after every epoch, read as the input is, or a fraction: this last part of the input is held out; 0 for none");
     public static final Setting<String> MODEL = text("model", null, "directory of a trained model, or of a registry's entry, whose current version is taken");
     public static final Setting<String> REGISTRY = text("registry", null, "directory of models that live on, on any Hadoop file system: an entry for each, with its versions");
-    public static final Setting<String> ENTRY = text("entry", "", "name of a model in the registry: up to 100 letters, digits and - _ . ; may be left out where there is only one");
+    public static final Setting<String> NAME = text("name", "", "name of a model in the registry: up to 100 letters, digits and - _ . ; may be left out where there is only one");
     public static final Setting<Integer> VERSION = integer("version", 0, 0, 999_999_999, "number of a version, as models lists them; 0: none is named");
     public static final Setting<Integer> KEEP = integer("keep", 10, 1, 1_000_000, "the newest finished versions, which prune leaves, as it does all that is newer than these");
     public static final Setting<String> TASK = choice("task", "language-model", "what is learnt; language-model: every token from those before it; tagging: a label for every token; classification: one for a sequence; regression: one number for a sequence, or several", "language-model", "tagging", "classification", "regression");
@@ -131,6 +131,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> LENGTH = integer("length", 500, 1, 10_000_000, "tokens to generate");
     public static final Setting<Double> TEMPERATURE = decimal("temperature", "0.8", 0, 100, "below 1 more certain, above 1 more varied; 0 always takes the likeliest token");
 
+    public static final Setting<String> SUMMARY = text("summary", "", "file to write, at the end, what the job did, as JSON; where it has an output directory that is by default summary.json in it (score: _summary.json), else none");
     public static final Setting<Boolean> DEBUG = flag("debug", "print the stack trace of bad input too");
 
     private static Setting<String> text(String key, String fallback, String doc) {

@@ -2,6 +2,7 @@ package org.rondo.driver;
 
 import java.io.Serializable;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -63,6 +64,11 @@ public final class Settings implements Serializable {
     /** Whether it was given; a default was not. */
     public boolean has(Setting<?> setting) {
         return given.containsKey(setting.key());
+    }
+
+    /** What was given, by key. */
+    public Map<String, String> given() {
+        return Collections.unmodifiableMap(given);
     }
 
     public Settings with(Setting<?> setting, Object value) {

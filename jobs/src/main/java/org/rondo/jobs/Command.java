@@ -3,6 +3,7 @@ package org.rondo.jobs;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
@@ -35,10 +36,13 @@ record Command(Job job, Map<String, String> options, Bench.Work bench, String he
             ParseResult parsed = line.parseArgs(args);
             if (parsed.isVersionHelpRequested()) return text(version() + System.lineSeparator());
             ParseResult job = parsed;
-            while (!job.isUsageHelpRequested() && job.hasSubcommand()) job = job.subcommand();
+            while (!job.isUsageHelpRequested() && job.hasSubcommand()) {
+                if (!job.matchedOptions().isEmpty()) throw before(job.matchedOptions().get(0).longestName(), job.commandSpec());
+                job = job.subcommand();
+            }
             CommandSpec spec = job.commandSpec();
             if (job.isUsageHelpRequested()) return text(spec.commandLine().getUsageMessage());
-            if (!spec.subcommands().isEmpty())
+            if (find(spec).isEmpty() && !spec.subcommands().isEmpty())
                 throw new BadInput("no " + kind(spec) + " given, expected one of " + String.join(", ", spec.subcommands().keySet()) + "; see "
                         + spec.qualifiedName() + " --help");
             if (spec.userObject() instanceof Bench.Work work) return new Command(null, Map.of(Setting.DEBUG.key(), "" + work.debug()), work, null);
@@ -48,7 +52,7 @@ record Command(Job job, Map<String, String> options, Bench.Work bench, String he
                 for (OptionSpec option : group.options())
                     if (job.findMatches(group).stream().flatMap(found -> found.matches().stream()).mapToInt(match -> match.matchedValues(option).size()).sum() > 1)
                         throw new BadInput(option.longestName() + " is given twice, expected one value; leave one");
-            return new Command(find(spec.name()), options, null, null);
+            return new Command(find(spec).orElseThrow(), options, null, null);
         } catch (CommandLine.UnmatchedArgumentException e) {
             throw new BadInput(unmatched(e.getUnmatched().get(0), e.getCommandLine().getCommandSpec()), e);
         } catch (CommandLine.ParameterException e) {
@@ -76,7 +80,11 @@ record Command(Job job, Map<String, String> options, Bench.Work bench, String he
         root.usageMessage().description("Trains recurrent networks on Apache Spark.").customSynopsis("rondo JOB [--key value ...] [spark-submit's options]")
                 .commandListHeading("%nJobs%n").footer(FOOTER, "rondo JOB --help shows the settings of a job.");
         help(root);
-        for (Job job : Job.ALL) root.addSubcommand(job.name(), spec(job));
+        for (Job job : Job.ALL) {
+            List<String> words = List.of(job.name().split(" "));
+            CommandSpec parent = words.size() == 1 ? root : root.subcommands().get(words.get(0)).getCommandSpec();
+            parent.addSubcommand(words.get(words.size() - 1), spec(job));
+        }
         root.addSubcommand("bench", benchSpec());
         CommandLine line = new CommandLine(root);
         line.setUsageHelpWidth(width).setExpandAtFiles(false).setInterpolateVariables(false);
@@ -91,9 +99,9 @@ record Command(Job job, Map<String, String> options, Bench.Work bench, String he
     }
 
     private static CommandSpec spec(Job job) {
-        CommandSpec spec = CommandSpec.create().name(job.name());
+        CommandSpec spec = CommandSpec.create();
         spec.usageMessage().description(escape(job.doc())).customSynopsis("rondo " + job.name() + " [--key value ...] [spark-submit's options]")
-                .footer(FOOTER).sortOptions(false);
+                .commandListHeading("%nAlso%n").footer(FOOTER).sortOptions(false);
         int order = 0;
         for (Job.Group group : job.groups()) {
             ArgGroupSpec.Builder section = ArgGroupSpec.builder().exclusive(false).validate(false).order(order++).heading("%n" + group.heading() + "%n");
@@ -134,11 +142,15 @@ record Command(Job job, Map<String, String> options, Bench.Work bench, String he
         if (!argument.startsWith("-"))
             return "unexpected argument '" + argument + "', expected --key value; quote a value with blanks in it";
         String name = argument.replaceFirst("=.*", "");
-        if (!spec.subcommands().isEmpty()) return "option " + name + " stands before the " + kind(spec) + ", expected after it; see " + spec.qualifiedName() + " --help";
+        if (find(spec).isEmpty() && !spec.subcommands().isEmpty()) return before(name, spec).getMessage();
         List<String> known = spec.options().stream().flatMap(option -> Stream.of(option.names())).filter(o -> o.startsWith("--")).toList();
         String help = spec.qualifiedName() + " --help";
         return "unknown option " + name + " of " + spec.name() + "; " + Settings.nearest(name, known).map(near -> "the nearest is " + near + " (" + help + " shows all)")
                 .orElse("see " + help);
+    }
+
+    private static BadInput before(String option, CommandSpec spec) {
+        return new BadInput("option " + option + " stands before the " + kind(spec) + ", expected after it; see " + spec.qualifiedName() + " --help");
     }
 
     /** What the subcommands are. */
@@ -146,8 +158,8 @@ record Command(Job job, Map<String, String> options, Bench.Work bench, String he
         return spec.parent() == null ? "job" : spec.name();
     }
 
-    private static Job find(String name) {
-        return Job.ALL.stream().filter(job -> job.name().equals(name)).findFirst().orElseThrow();
+    private static Optional<Job> find(CommandSpec spec) {
+        return Job.ALL.stream().filter(job -> ("rondo " + job.name()).equals(spec.qualifiedName())).findFirst();
     }
 
     private static String version() {

@@ -1,5 +1,6 @@
 package org.rondo.jobs;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.apache.spark.SparkConf;
@@ -14,9 +15,9 @@ import org.rondo.driver.scoring.Evaluation;
 final class Evaluate {
     private Evaluate() { }
 
-    static void run(Settings settings, SparkConf conf, Console console) {
+    static ObjectNode run(Settings settings, SparkConf conf, Console console) {
         try (JavaSparkContext sc = Rondo.spark("evaluate", settings, conf)) {
-            Model model = Generate.model(settings, sc.hadoopConfiguration());
+            Model model = Generate.model(settings, sc.hadoopConfiguration(), console);
             warn(settings, model.lexicon().task(), console);
             Evaluation found = Evaluation.of(sc, model, settings.get(Setting.INPUT), settings, console.err()::println);
             if (found.task() == Task.LANGUAGE_MODEL) {
@@ -28,6 +29,7 @@ final class Evaluate {
                 warn(found.unknown(), "perplexity and bits per character are", console);
             } else console.out().print("loss " + Units.decimals(found.loss(), 5) + " of each of " + Units.count(found.targets()) + " targets\n" + found.table());
             console.out().println(found.json());
+            return found.json();
         }
     }
 

@@ -1,5 +1,6 @@
 package org.rondo.jobs;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
@@ -33,7 +34,7 @@ final class Quickstart {
 
     private Quickstart() { }
 
-    static void run(Settings given, SparkConf conf, Console console) throws IOException {
+    static ObjectNode run(Settings given, SparkConf conf, Console console) throws IOException {
         if (isZero(given.get(Setting.VALIDATION)))
             throw new BadInput("validation is " + given.get(Setting.VALIDATION) + ", but quickstart measures the model on definitions that are held out; "
                     + "set --validation to a fraction above 0, as 0.03");
@@ -44,13 +45,14 @@ final class Quickstart {
         Settings settings = given.with(Setting.UNIT, "character").with(Setting.INPUT, hadoop(text)).with(Setting.OUTPUT, hadoop(model));
         Report report = new Samples(console, settings);
         // An unfinished training is resumed; a model of its own starts over.
-        Train.train("quickstart", wrote(settings, conf) ? settings.with(Setting.OVERWRITE, true) : settings, conf, report);
+        Model trained = Train.train("quickstart", wrote(settings, conf) ? settings.with(Setting.OVERWRITE, true) : settings, conf, report);
         console.out().print(report.summary(model.toString()));
         console.out().print("next:\n  bin/rondo generate --model " + Train.shell(model.toString()) + " --length 300 --temperature 0.6 --prompt 'a small'\n"
                 + "  bin/rondo evaluate --model " + Train.shell(model.toString()) + " --input YOUR_TEXT\n"
                 + "  bin/rondo train --input YOUR_TEXT --output models/mine\n");
         console.out().println("model=" + Train.shell(model.toString()) + " bits_per_character=" + Units.decimals(Units.bits(report.validation()), 3)
                 + " tokens_per_second=" + Math.round(report.tokensPerSecond()));
+        return report.figures(trained).put("model", model.toString()).put("bitsPerCharacter", Units.bits(report.validation()));
     }
 
     private static boolean isZero(String validation) {
@@ -70,7 +72,7 @@ final class Quickstart {
     }
 
     /** As Hadoop reads it, whatever its default file system; blanks are not escaped there. */
-    private static String hadoop(Path path) {
+    static String hadoop(Path path) {
         return "file://" + path.toAbsolutePath();
     }
 

@@ -1,5 +1,8 @@
 package org.rondo.jobs;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
@@ -103,6 +106,17 @@ class Report implements Progress, AutoCloseable {
                         + (bestEpoch < epoch ? " (best after epoch " + bestEpoch + ": " + Units.decimals(best, 4) + ")" : "") + "\n")
                 + "model       " + directory + " (" + Units.count(plan.network().parameterCount()) + " parameters"
                 + (plan.emaDecay() > 0 ? ", averaged over rounds with emaDecay " + plan.emaDecay() : "") + ")\n";
+    }
+
+    /** The same for programs: of this run, and of the model as it is.
+     *  @param model as it was saved */
+    ObjectNode figures(Model model) {
+        JsonNode facts = model.provenance(), ended = facts.path("epochs");
+        ObjectNode figures = JsonNodeFactory.instance.objectNode().put("parameters", plan.network().parameterCount()).put("rounds", facts.path("rounds").asLong())
+                .put("epochsTrained", epochs).put("tokens", Math.round(tokens)).put("tokensPerSecond", tokensPerSecond());
+        JsonNode kept = ended.path(facts.path("keptEpoch").asInt(ended.size()) - 1);
+        if (kept.isObject()) figures.set("keptEpoch", kept);
+        return figures;
     }
 
     /** Over all rounds, from their start to their end; validation and checkpoints are not in it. */

@@ -1,5 +1,6 @@
 package org.rondo.jobs;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.util.HashMap;
@@ -19,10 +20,10 @@ import scala.Tuple2;
 /** What spark-submit runs: {@code JOB [--key value ...]}. Settings are the {@code spark.rondo.} keys of Spark's configuration,
  *  then the options over them. Results go to standard output, the rest to standard error.
  *
- *  <p>Exit codes: 0 done; 2 what the user gave cannot be used, one plain line says what and where; 1 failed, a plain line
+ *  <p>Exit codes: 0 done; 3 retrain is done, and has kept the version that was current; 2 what the user gave cannot be used, one plain line says what and where; 1 failed, a plain line
  *  and then the stack trace. */
 public final class Rondo {
-    static final int DONE = 0, FAILED = 1, BAD_INPUT = 2;
+    static final int DONE = 0, FAILED = 1, BAD_INPUT = 2, KEPT = 3;
     private static volatile boolean interrupted;
 
     private Rondo() { }
@@ -34,7 +35,7 @@ public final class Rondo {
         if (own) Runtime.getRuntime().addShutdownHook(new Thread(Rondo::quiet));
         int code = run(args, conf, Console.standard());
         if (own) System.exit(code);
-        if (code != DONE) throw new IllegalStateException("the job ended with exit code " + code + "; the line above says why");
+        if (code != DONE && code != KEPT) throw new IllegalStateException("the job ended with exit code " + code + "; the line above says why");
     }
 
     static int run(String[] args, SparkConf conf, Console console) {
@@ -44,7 +45,7 @@ public final class Rondo {
             debug = command.options().getOrDefault(Setting.DEBUG.key(), conf.get(Setting.DEBUG.sparkKey(), "false")).equals("true");
             if (command.help() != null) console.out().print(command.help());
             else if (command.bench() != null) bench(command.bench(), conf, console);
-            else execute(command, conf, console);
+            else return execute(command, conf, console);
             return DONE;
         } catch (Throwable e) {
             return report(e, debug, console.err());
@@ -57,11 +58,15 @@ public final class Rondo {
         work.run(console);
     }
 
-    private static void execute(Command command, SparkConf conf, Console console) throws Exception {
+    private static int execute(Command command, SparkConf conf, Console console) throws Exception {
         Job job = command.job();
         Settings settings = Settings.of(entries(conf), command.options()).over(job.defaults());
         for (Setting<?> needed : job.settings()) if (needed.fallback() == null) settings.get(needed);
-        job.work().run(settings, conf, console);
+        Summary summary = Summary.of(job, settings, conf);
+        ObjectNode figures = job.work().run(settings, conf, console);
+        int code = figures.path("exit").asInt(DONE);
+        summary.write(code, figures);
+        return code;
     }
 
     /** Starts Spark, with what Rondo needs where the user has not said otherwise.

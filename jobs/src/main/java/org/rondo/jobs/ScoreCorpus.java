@@ -1,5 +1,7 @@
 package org.rondo.jobs;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Locale;
 import java.util.function.Consumer;
 import org.apache.spark.SparkConf;
@@ -14,9 +16,9 @@ import org.rondo.driver.scoring.Scorer;
 final class ScoreCorpus {
     private ScoreCorpus() { }
 
-    static void run(Settings settings, SparkConf conf, Console console) {
+    static ObjectNode run(Settings settings, SparkConf conf, Console console) {
         try (JavaSparkContext sc = Rondo.spark("score", settings, conf)) {
-            Scorer scorer = new Scorer(Generate.model(settings, sc.hadoopConfiguration()), settings);
+            Scorer scorer = new Scorer(Generate.model(settings, sc.hadoopConfiguration(), console), settings);
             Progress progress = new Progress(console);
             Count all = ScoredCorpus.write(sc, scorer, settings, console.err()::println, progress);
             progress.end();
@@ -24,6 +26,8 @@ final class ScoreCorpus {
                     + Scorer.ERROR + " of " + settings.get(Setting.OUTPUT));
             console.out().println("rows=" + all.rows() + " tokens=" + all.tokens() + " tokens_per_second=" + Math.round(all.tokensPerSecond()) + " errors=" + all.errors()
                     + " seconds=" + String.format(Locale.ROOT, "%.1f", all.seconds()));
+            return JsonNodeFactory.instance.objectNode().put("rows", all.rows()).put("tokens", all.tokens()).put("errors", all.errors())
+                    .put("tokensPerSecond", all.tokensPerSecond()).put("scoringSeconds", all.seconds());
         }
     }
 

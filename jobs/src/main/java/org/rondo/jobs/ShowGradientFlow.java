@@ -1,5 +1,7 @@
 package org.rondo.jobs;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -74,7 +76,7 @@ final class ShowGradientFlow {
         this.console = console;
     }
 
-    static void run(Settings settings, SparkConf conf, Console console) throws IOException {
+    static ObjectNode run(Settings settings, SparkConf conf, Console console) throws IOException {
         boolean compares = settings.get(Setting.MODEL).isEmpty();
         Map<Setting<?>, String> useless = new LinkedHashMap<>();
         if (!compares) for (Setting<?> setting : OF_THE_COMPARISON) useless.put(setting, "with --model");
@@ -89,6 +91,7 @@ final class ShowGradientFlow {
         Files.writeString(folder.resolve(HTML), page.html());
         console.out().print(page.table());
         console.out().println("page=" + Train.shell(folder.resolve(HTML).toString()) + " curves=" + page.curves());
+        return JsonNodeFactory.instance.objectNode().put("page", folder.resolve(HTML).toString()).put("curves", page.curves());
     }
 
     /** The one to write to, made, and found fit before anything is computed. */
@@ -185,7 +188,7 @@ final class ShowGradientFlow {
         List<Given> models = new ArrayList<>();
         try (JavaSparkContext sc = Rondo.spark("gradient-flow", settings, conf)) {
             for (String directory : directories) {
-                Model model = Generate.model(settings.with(Setting.MODEL, directory), sc.hadoopConfiguration());
+                Model model = Generate.model(settings.with(Setting.MODEL, directory), sc.hadoopConfiguration(), console);
                 models.add(new Given(directory, model, Reading.text(sc, settings, model.asLanguageModel("the flow of gradients").lexicon().words(), 0, MEASURED)));
             }
         }

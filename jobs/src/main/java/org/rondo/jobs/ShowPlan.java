@@ -1,5 +1,7 @@
 package org.rondo.jobs;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -26,7 +28,7 @@ final class ShowPlan {
 
     private ShowPlan() { }
 
-    static void run(Settings settings, SparkConf conf, Console console) {
+    static ObjectNode run(Settings settings, SparkConf conf, Console console) {
         Train.warn(settings, console);
         try (JavaSparkContext sc = Rondo.spark("plan", settings, conf); Corpus corpus = Corpus.read(sc, settings, console.err()::println);
                 Shards shards = corpus.training().shards(Plan.network(settings, corpus.lexicon()), corpus.lexicon(), settings)) {
@@ -36,6 +38,9 @@ final class ShowPlan {
             Optional<WindowTime> window = conf.get("spark.submit.deployMode", "client").equals("cluster") ? Optional.empty()
                     : WindowTime.measure(plan, settings.get(Setting.KERNEL));
             console.out().print(table(plan, Report.unit(settings), held, conf, window, Runtime.getRuntime().availableProcessors()));
+            return JsonNodeFactory.instance.objectNode().put("parameters", plan.network().parameterCount()).put("shards", plan.shards()).put("targets", plan.targets())
+                    .put("windowsPerEpoch", plan.windowsPerEpoch()).put("bytesPerTask", plan.bytesPerTask()).put("driverHeapBytes", plan.driverHeap())
+                    .put("driverOverheadBytes", plan.driverOverhead());
         }
     }
 

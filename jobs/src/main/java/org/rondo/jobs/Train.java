@@ -1,32 +1,38 @@
 package org.rondo.jobs;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.deploy.SparkHadoopUtil;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
+import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Task;
+import org.rondo.driver.rounds.Origin;
 import org.rondo.driver.rounds.Trainer;
 
 /** Text to model. */
 final class Train {
     private Train() { }
 
-    static void run(Settings settings, SparkConf conf, Console console) {
+    static ObjectNode run(Settings given, SparkConf conf, Console console) {
+        Settings settings = Origin.of(given, SparkHadoopUtil.get().newConfiguration(conf)).settings();
         warn(settings, console);
         Report report = new Report(console, settings);
-        train("train", settings, conf, report);
+        Model model = train("train", settings, conf, report);
         console.out().print(report.summary(settings.get(Setting.OUTPUT)));
         console.out().print(next(settings));
+        return report.figures(model);
     }
 
     /** Trains and closes the report, which still knows what it has heard. */
-    static void train(String job, Settings settings, SparkConf conf, Report report) {
+    static Model train(String job, Settings settings, SparkConf conf, Report report) {
         try (report; JavaSparkContext sc = Rondo.spark(job, settings, conf)) {
-            new Trainer(sc, settings, report).train();
+            return new Trainer(sc, settings, report).train();
         }
     }
 

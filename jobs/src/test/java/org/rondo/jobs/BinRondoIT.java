@@ -240,9 +240,10 @@ class BinRondoIT {
             String notice = read(jar, "META-INF/NOTICE");
             Set<String> shaded = jar.stream().map(ZipEntry::getName).filter(name -> name.startsWith("org/rondo/shaded/"))
                     .map(name -> name.split("/")).filter(path -> path.length > 3).map(path -> path[3]).collect(Collectors.toSet());
-            assertEquals(Set.of("picocli", "progressbar", "jline"), shaded);
+            assertEquals(Set.of("picocli", "progressbar", "protobuf", "jline"), shaded);
             for (String name : shaded) assertTrue(notice.contains("\n" + name), name + " is not in the notice: " + notice);
             assertTrue(read(jar, "META-INF/licenses/progressbar.txt").contains("Permission is hereby granted"));
+            assertTrue(read(jar, "META-INF/licenses/protobuf.txt").contains("Google Inc. nor the names of its"));
             assertTrue(read(jar, "META-INF/licenses/jline.txt").contains("Redistribution and use"));
         }
     }

@@ -55,6 +55,11 @@ class CommandTest {
             train --seed 3 --debug --debug=true | --debug is given twice
             train --seed 3 --seed=3   | --seed is given twice
             bnech                     | the nearest is bench
+            models promot             | unknown models promot; the nearest is promote
+            models --registry R prune | option --registry stands before the models, expected after it; see rondo models --help
+            models prune --kep 3      | unknown option --kep of prune; the nearest is --keep (rondo models prune --help shows all)
+            models --name M           | unknown option --name of models; see rondo models --help
+            models promote --keep 3   | unknown option --keep of promote; see rondo models promote --help
             bench                     | no bench given, expected one of kernels, rounds, scale; see rondo bench --help
             bench kernles             | unknown bench kernles; the nearest is kernels
             bench --isa avx2          | option --isa stands before the bench, expected after it; see rondo bench --help
@@ -74,14 +79,17 @@ class CommandTest {
 
     @ParameterizedTest @MethodSource("jobs")
     void helpHasEverySettingOfTheJobAndNoOther(Job job) {
-        List<String> words = Arrays.asList(parse(job.name(), "--help").help().split("[\\s=\\[]+"));
+        List<String> words = Arrays.asList(parse((job.name() + " --help").split(" ")).help().split("[\\s=\\[]+"));
         for (Setting<?> setting : Setting.ALL)
             assertEquals(job.settings().contains(setting), words.contains("--" + setting.key()), "--" + setting.key() + " in the help of " + job.name());
     }
 
     @Test void helpOfRondoHasEveryJob() {
-        String help = parse("--help").help();
-        Job.names().forEach(name -> assertTrue(help.contains(" " + name + " "), name));
+        Job.names().forEach(name -> {
+            int last = name.lastIndexOf(' ');
+            String help = parse(((last < 0 ? "" : name.substring(0, last) + " ") + "--help").split(" ")).help();
+            assertTrue(help.contains(" " + name.substring(last + 1) + " "), name + " in " + help);
+        });
     }
 
     @Test void helpIsAskedForInEitherOrder() {
@@ -127,6 +135,14 @@ class CommandTest {
         assertNotNull(command.bench());
         assertEquals(Map.of("debug", "true"), command.options());
         assertNull(parse("train", "--hidden", "3").bench());
+    }
+
+    @Test void aJobMayHaveJobsOfItsOwn() {
+        assertEquals("models", parse("models", "--registry", "R").job().name());
+        Command promote = parse("models", "promote", "--registry", "R", "--version", "3");
+        assertEquals("models promote", promote.job().name());
+        assertEquals(Map.of("registry", "R", "version", "3"), promote.options());
+        assertEquals(parse("models", "prune", "--help").help(), parse("help", "models", "prune").help());
     }
 
     @Test void aTrainCommandIsAPlanCommand() {

@@ -205,7 +205,7 @@ class DocsTest {
             Matcher given = Pattern.compile("\\bretrain\"?,? (?=\"?--)([^)>]*)").matcher(Files.readString(Page.ROOT.resolve(file)));
             assertTrue(given.find(), file + " has no retrain with options");
             List<String> options = OPTION.matcher(given.group(1)).results().map(found -> found.group()).filter(option -> !option.equals("--properties")).toList();
-            assertTrue(options.containsAll(List.of("--registry", "--entry", "--newData", "--holdout")), file + ": " + options);
+            assertTrue(options.containsAll(List.of("--registry", "--name", "--newData", "--holdout")), file + ": " + options);
             List<Setting<?>> known = Job.ALL.stream().filter(job -> job.name().equals("retrain")).findFirst().map(Job::settings).orElse(Setting.ALL);
             for (String option : options) assertTrue(known.stream().anyMatch(setting -> option.equals("--" + setting.key())), option + " of " + file + " is no setting of retrain");
         }

@@ -94,7 +94,7 @@ class ReportTest {
     @Test void nothingHeldOutIsNotShownAsANumber() {
         Report report = new Report(new Console(err, err, 0), unit("word"));
         report.begin(plan(), 0, 0);
-        report.round(new Progress.Round(0, 1, 1.0, 1.0, 0.1, 100, 0.1));
+        report.round(new Progress.Round(0, 1, 1.0, 1.0, 0.1, 100, 0.1, 0));
         report.epoch(epoch(1, 1.0, Double.NaN), null);
         report.close();
         assertFalse((lines() + report.summary("m")).contains("NaN"), lines() + report.summary("m"));
@@ -105,10 +105,10 @@ class ReportTest {
     @Test void aLossFarAboveAGuessNamesTheLearningRate() {
         Report report = new Report(new Console(err, err, 0), unit("character"));
         report.begin(plan(), 0, 0);
-        report.round(new Progress.Round(9, 1, 3.2, 1.0, 0.1, 100, 0.1));
+        report.round(new Progress.Round(9, 1, 3.2, 1.0, 0.1, 100, 0.1, 0));
         report.epoch(epoch(1, 3.2, 1.0), null);
         assertFalse(lines().stream().anyMatch(line -> line.contains("diverges")), lines().toString());
-        report.round(new Progress.Round(19, 2, 1e10, 1.0, 0.25, 100, 0.1));
+        report.round(new Progress.Round(19, 2, 1e10, 1.0, 0.25, 100, 0.1, 0));
         report.epoch(epoch(2, 16.094, 1.0), null);
         report.close();
         String last = lines().get(lines().size() - 1);
@@ -156,7 +156,7 @@ class ReportTest {
         Report report = new Report(console, unit("character"));
         report.begin(plan(), 0, 0);
         for (int epoch = 1; epoch <= 2; epoch++) {
-            for (int round = 10 * epoch - 10; round < 10 * epoch; round++) report.round(new Progress.Round(round, epoch, 1.0, 1.0, 0.1, 10, 0.01));
+            for (int round = 10 * epoch - 10; round < 10 * epoch; round++) report.round(new Progress.Round(round, epoch, 1.0, 1.0, 0.1, 10, 0.01, 0));
             report.epoch(epoch(epoch, 1.0, epoch == 1 ? 0.5 : Math.log(2)), null);
         }
         report.close();

@@ -222,7 +222,7 @@ public final class Entry {
 
     /** Says that versions are pruned: from here on none of them can become current, however long their deletion takes. */
     Pointer pruned(Pointer current, Set<Integer> pruned) {
-        return append(Optional.of(current), new Pointer(0, current.version(), now(), "prune", current.reason(), current.before(), pruned));
+        return append(Optional.of(current), new Pointer(0, current.version(), current.date(), current.by(), current.reason(), current.before(), pruned));
     }
 
     private Pointer append(Optional<Pointer> expected, Pointer next) {

@@ -14,8 +14,10 @@ import java.util.UUID;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.UserGroupInformation;
+import org.apache.hadoop.util.ShutdownHookManager;
 import org.rondo.driver.BadInput;
 
 /** The right to change an entry, alone and for a while: a line of its ledger of leases, and another for every renewal, so that a renewal by who stood still and
@@ -23,12 +25,14 @@ import org.rondo.driver.BadInput;
 public final class Lease implements AutoCloseable {
     /** A lease of the shortest length is renewed six times in it. */
     private static final Duration SHORTEST = Duration.ofMillis(60);
-    private static final int RENEWALS = 6, KEEP = 20;
+    private static final int RENEWALS = 6, KEEP = 20, BEFORE_FILE_SYSTEMS_CLOSE = FileSystem.SHUTDOWN_HOOK_PRIORITY + 50;
 
     private final Ledger ledger;
     private final ObjectNode holder;
     private final Duration length;
     private final ScheduledExecutorService renewing;
+    /** So that a process that is told to end leaves no lease that others have to wait for. */
+    private final Runnable atEnd = this::close;
     /** The newest line, while it is ours. */
     private long number;
     private Instant expires;
@@ -61,6 +65,7 @@ public final class Lease implements AutoCloseable {
         }
         long period = length.toMillis() / RENEWALS;
         lease.renewing.scheduleWithFixedDelay(lease::renewed, period, period, TimeUnit.MILLISECONDS);
+        ShutdownHookManager.get().addShutdownHook(lease.atEnd, BEFORE_FILE_SYSTEMS_CLOSE);
         return lease;
     }
 
@@ -79,7 +84,7 @@ public final class Lease implements AutoCloseable {
     /** To be called before every step that matters; renews if that is due.
      *  @throws BadInput if another has the lease by now */
     public synchronized void check() {
-        if (closed) throw new IllegalStateException("the lease is closed");
+        if (closed) throw new IllegalStateException("the lease is closed, or this process was told to end");
         if (isDue() && !append(number, false) || ledger.newest().filter(line -> line.number() == number).isEmpty()) throw lost();
     }
 
@@ -127,6 +132,7 @@ public final class Lease implements AutoCloseable {
         } catch (RuntimeException unreachable) {
             System.getLogger(Lease.class.getName()).log(System.Logger.Level.WARNING, "cannot release the lease, which expires at " + expires, unreachable);
         }
+        if (!ShutdownHookManager.get().isShutdownInProgress()) ShutdownHookManager.get().removeShutdownHook(atEnd);
     }
 
     private static ObjectNode holder(String job) {

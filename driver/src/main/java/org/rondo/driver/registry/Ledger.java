@@ -83,14 +83,16 @@ final class Ledger {
         return reading(() -> {
             List<Long> numbers = numbers();
             for (long number : numbers) if (number > after && read(number).isPresent()) return Optional.empty();
-            long number = Math.max(after, numbers.isEmpty() ? 0 : numbers.get(0)) + 1;
-            if (!create(number, content)) return Optional.empty();
-            if (after > 0 && !folder.has(name(after))) {        // trimmed, and so was ours before: this process stood still while many came
-                folder.fs.delete(path(number), false);
-                return Optional.empty();
-            }
-            return Optional.of(new Line(number, content));
+            return append(after, Math.max(after, numbers.isEmpty() ? 0 : numbers.get(0)) + 1, content);
         });
+    }
+
+    /** @param number the first that is free, as listed; this process may have stood still since */
+    Optional<Line> append(long after, long number, ObjectNode content) throws IOException {
+        if (!create(number, content)) return Optional.empty();
+        if (after == 0 || folder.has(name(after))) return Optional.of(new Line(number, content));
+        folder.fs.delete(path(number), false);              // the line before was trimmed, so this number had been there, and was trimmed after it
+        return Optional.empty();
     }
 
     /** Adds a line after whatever is there.

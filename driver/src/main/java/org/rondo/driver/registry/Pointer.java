@@ -7,9 +7,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** Which version is current, since when and why.
+/** Which version is current, since when and why. Pruning writes all of it anew, with more that is pruned.
  *  @param serial  counts the pointers of an entry; to replace one, it must be said
- *  @param by      promote, rollback, retrain, or prune, which leaves the version as it is
+ *  @param by      promote, rollback or retrain
  *  @param before  the version that a rollback would go to
  *  @param pruned  versions that are deleted, though a part of them may still be there; they stay named, so that none can ever become current */
 public record Pointer(long serial, int version, Instant date, String by, String reason, Optional<Integer> before, Set<Integer> pruned) {

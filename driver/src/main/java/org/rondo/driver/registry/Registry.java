@@ -53,7 +53,7 @@ public final class Registry {
     /** The entry of this name, which need not be there yet.
      *  @throws BadInput if it cannot be a name */
     public Entry entry(String name) {
-        if (!name.matches(Entry.NAME)) throw new BadInput("'" + name + "' cannot be an entry's name, expected up to 100 letters, digits and - _ . , a letter or digit first; set --entry");
+        if (!name.matches(Entry.NAME)) throw new BadInput("'" + name + "' cannot be an entry's name, expected up to 100 letters, digits and - _ . , a letter or digit first; set --name");
         return new Entry(new Folder(folder, name), conf);
     }
 
@@ -63,7 +63,7 @@ public final class Registry {
         if (entry.exists()) return entry;
         List<String> names = names();
         throw new BadInput("registry " + folder.path + " has no entry " + name + "; " + Settings.nearest(name, names).map(near -> "the nearest is " + near)
-                .orElse(names.isEmpty() ? "it has none" : "it has " + String.join(", ", names)) + "; set --entry");
+                .orElse(names.isEmpty() ? "it has none" : "it has " + String.join(", ", names)) + "; set --name");
     }
 
     /** The entry that a directory is, if it is one and no model. */

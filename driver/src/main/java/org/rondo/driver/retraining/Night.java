@@ -40,7 +40,7 @@ import org.rondo.driver.Storage;
 record Night(LocalDate date, String data, String holdout, String history, ObjectNode request) {
     /** A date within a path, in the letters of {@link DateTimeFormatter}: {@code {yyyy-MM-dd}}, {@code {yyyy/MM/dd}}. */
     private static final Pattern DATE = Pattern.compile("\\{([^{},]*yyyy[^{},]*)}");
-    private static final List<Setting<?>> FREE = List.of(Setting.REGISTRY, Setting.ENTRY, Setting.DEBUG, Setting.ROUND_DEADLINE, Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.LEASE_MINUTES);
+    private static final List<Setting<?>> FREE = List.of(Setting.REGISTRY, Setting.NAME, Setting.DEBUG, Setting.ROUND_DEADLINE, Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.LEASE_MINUTES);
 
     /** @param clock of today, for a date that is not set
      *  @throws BadInput if a pattern or the date is none */

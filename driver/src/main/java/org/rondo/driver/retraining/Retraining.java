@@ -45,11 +45,23 @@ public final class Retraining {
      *  @param facts    of the night's version, as it keeps them */
     public record Outcome(boolean promoted, ObjectNode facts) { }
 
+    /** @throws BadInput if the registry cannot be used */
     public Retraining(JavaSparkContext sc, Settings settings, Progress progress) {
         this.sc = sc;
         this.settings = settings;
         this.progress = progress;
-        this.entry = Registry.open(settings.get(Setting.REGISTRY), sc.hadoopConfiguration()).entry(settings.get(Setting.ENTRY));
+        this.entry = entry(sc, settings);
+    }
+
+    private static Entry entry(JavaSparkContext sc, Settings settings) {
+        return Registry.open(settings.get(Setting.REGISTRY), sc.hadoopConfiguration()).entry(settings.get(Setting.NAME));
+    }
+
+    /** With what the champion says of itself, if there is one.
+     *  @throws BadInput if the settings contradict it */
+    public static Settings settings(JavaSparkContext sc, Settings settings) {
+        Entry entry = entry(sc, settings);
+        return Origin.of(entry.current().map(p -> settings.with(Setting.WARM_START, entry.directory(p.version()))).orElse(settings), sc.hadoopConfiguration()).settings();
     }
 
     /** @throws BadInput if another retraining is under way, the data cannot be used or have drifted past a limit, or the settings contradict the champion */
@@ -104,7 +116,7 @@ public final class Retraining {
     private Outcome decided(int version, ObjectNode facts, Optional<Pointer> pointer) {
         boolean promoted = facts.path("verdict").asText().equals("promoted");
         if (promoted && pointer.map(Pointer::serial).orElse(0L) == facts.path("serial").asLong()) entry.point(pointer, version, "retrain", facts.path("reason").asText());
-        return new Outcome(promoted, facts.deepCopy().put("version", version));
+        return new Outcome(promoted, facts.deepCopy().put("number", version));
     }
 
     private Settings of(Night night, Optional<Pointer> pointer) {

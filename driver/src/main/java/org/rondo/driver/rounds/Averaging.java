@@ -11,15 +11,37 @@ import org.rondo.kernels.Replica;
  *  <p>Float addition is not associative, so the order is fixed by a binary tree over shard numbers: node k of a level is the
  *  mean of nodes 2k and 2k+1 of the level below, and a node without a sibling is its parent. Siblings merge as soon as both
  *  are there, so the vectors held at a time are few when neighbours arrive together, and a sibling may be merged wherever it
- *  is met. A mean is taken as a + (b - a) * share, so that equal vectors stay equal to the bit. */
+ *  is met. A mean is taken as a + (b - a) * share, so that equal vectors stay equal to the bit.
+ *
+ *  <p>On the way it measures how far apart the replicas are, for next to nothing: the difference of two means is at hand when they
+ *  merge. Of n tokens in all, n_s of replica s, which made w_s, and their mean m, {@code spread} is the sum over s of n_s |w_s - m|^2.
+ *  Of two merged nodes it is the sum of theirs and n_a n_b / (n_a + n_b) |m_a - m_b|^2 (Chan, Golub & LeVeque, Algorithms for
+ *  computing the sample variance, The American Statistician 37(3), 1983). It is kept by slices of a vector, as those travel, so that
+ *  its sums too have one order on any cluster. */
 final class Averaging {
     private final int shards;
     private final Map<Node, Mean> waiting = new HashMap<>();
     private final Consumer<float[][]> merged;
     private Mean mean;
 
-    /** Vectors, and the tokens they are a mean over. */
-    record Mean(float[][] vectors, long tokens) { }
+    /** Vectors, and the tokens they are a mean over.
+     *  @param spread of the first vector, by slices of {@link Gathering#SLICE} floats; null where it is not measured */
+    record Mean(float[][] vectors, long tokens, double[] spread) {
+
+        /** Of one replica. */
+        Mean(float[][] vectors, long tokens) {
+            this(vectors, tokens, new double[Exchange.divideUp(vectors[0].length, Gathering.SLICE)]);
+        }
+
+        /** How far the replicas are apart, as the root mean square of their distances from the mean, each weighted by its tokens: the
+         *  square root of {@code spread / tokens}. It is the consensus distance of Kong et al., Consensus control for decentralized deep
+         *  learning, ICML 2021, (5). In the first vector's unit: a norm of all parameters, or of a gradient. */
+        double divergence() {
+            double sum = 0;
+            for (double slice : spread) sum += slice;
+            return Math.sqrt(sum / Math.max(1, tokens));
+        }
+    }
 
     /** A node of the tree over so many leaves: the mean of leaves index * 2^level on, up to as many as that.
      *  @param level 0 for a leaf */
@@ -136,10 +158,41 @@ final class Averaging {
 
     private static Mean weighted(Mean a, Mean b) {
         float share = (float) (b.tokens / (double) (a.tokens + b.tokens));
+        double[] spread = a.spread == null ? null : spread(a, b);           // a's vectors are overwritten next
         for (int v = 0; v < a.vectors.length; v++) {
             float[] mean = a.vectors[v], other = b.vectors[v];
             for (int i = 0; i < mean.length; i++) mean[i] += (other[i] - mean[i]) * share;
         }
-        return new Mean(a.vectors, a.tokens + b.tokens);
+        return new Mean(a.vectors, a.tokens + b.tokens, spread);
+    }
+
+    private static double[] spread(Mean a, Mean b) {
+        double weight = (double) a.tokens * b.tokens / (a.tokens + b.tokens);
+        double[] spread = new double[a.spread.length];
+        for (int s = 0; s < spread.length; s++) {
+            int from = s * Gathering.SLICE, to = Math.min(a.vectors[0].length, from + Gathering.SLICE);
+            spread[s] = a.spread[s] + b.spread[s] + weight * squaredDistance(a.vectors[0], b.vectors[0], from, to);
+        }
+        return spread;
+    }
+
+    /** Four sums, which do not wait for one another; zeros at the end of both vectors change no bit. */
+    private static double squaredDistance(float[] a, float[] b, int from, int to) {
+        double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+        int i = from;
+        for (; i < to - 3; i += 4) {
+            s0 += squared(b[i] - a[i]);
+            s1 += squared(b[i + 1] - a[i + 1]);
+            s2 += squared(b[i + 2] - a[i + 2]);
+            s3 += squared(b[i + 3] - a[i + 3]);
+        }
+        if (i < to) s0 += squared(b[i] - a[i]);
+        if (i + 1 < to) s1 += squared(b[i + 1] - a[i + 1]);
+        if (i + 2 < to) s2 += squared(b[i + 2] - a[i + 2]);
+        return s0 + s1 + (s2 + s3);
+    }
+
+    private static double squared(double x) {
+        return x * x;
     }
 }

@@ -46,7 +46,7 @@ public final class EmptyRounds implements AutoCloseable {
         List<Shard> empty = IntStream.range(0, replicas).<Shard>mapToObj(s -> new Streams(s, new int[0][])).toList();
         this.shards = sc.parallelize(empty, replicas).persist(StorageLevel.MEMORY_AND_DISK());
         this.tasks = sc.parallelize(IntStream.range(0, slots).boxed().toList(), slots);
-        this.exchange = new Exchange(sc, shards, new Start(new float[1][parameters], new float[replicas][0]), 0);
+        this.exchange = new Exchange(sc, shards, new Start(new float[1][parameters], new float[replicas][0]), 0, divergence -> { });
     }
 
     /** Waits for executors, so that as many as the table says take part.

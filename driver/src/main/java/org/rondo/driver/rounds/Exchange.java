@@ -3,8 +3,12 @@ package org.rondo.driver.rounds;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.function.DoubleConsumer;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -14,7 +18,9 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.storage.BlockManagerId;
 import org.apache.spark.storage.StorageLevel;
+import org.rondo.driver.rounds.RoundRdd.Header;
 import org.rondo.kernels.Replica.Result;
 import org.rondo.kernels.Shard;
 import scala.Function2;
@@ -72,6 +78,11 @@ final class Exchange implements AutoCloseable {
         }
     };
 
+    /** What there is of a round beside vectors.
+     *  @param results  in the order of the shards
+     *  @param training seconds in which a replica worked, in the executor where that was longest */
+    record Done(Result[] results, double training) { }
+
     /** A round that may have to be done again. */
     private record Round(String name, String description, Work work, Step step) { }
 
@@ -93,10 +104,16 @@ final class Exchange implements AutoCloseable {
     /** Executors, as Spark's locations, each where it has its shards: null where one has gone and none has come since. */
     private final List<String> seats = new ArrayList<>();
     private final Deadline deadline;
+    private final DoubleConsumer averaged;
+    /** Whether {@link #averaged} has still to hear of the last round. */
+    private boolean untold;
 
     /** @param shards          persisted; one to a partition, in their order
-     *  @param deadlineSeconds of a round, and of fetching a model; 0: none */
-    Exchange(JavaSparkContext sc, JavaRDD<Shard> shards, Start start, int deadlineSeconds) {
+     *  @param deadlineSeconds of a round, and of fetching a model; 0: none
+     *  @param averaged        hears how far the replicas were apart, once for every round and in their order: when the next has been done on
+     *                         their mean, or that has been fetched, whichever is first */
+    Exchange(JavaSparkContext sc, JavaRDD<Shard> shards, Start start, int deadlineSeconds, DoubleConsumer averaged) {
+        this.averaged = averaged;
         this.sc = sc;
         this.shards = shards;
         this.deadline = new Deadline(sc, deadlineSeconds);
@@ -105,14 +122,15 @@ final class Exchange implements AutoCloseable {
 
     /** Every shard's work; then {@code step} of their mean is what the next round starts from.
      *  @param name        of the group of Spark's jobs, for people
-     *  @param description of the job
-     *  @return what there is beside vectors, in the order of the shards */
-    Result[] round(String name, String description, Work work, Step step) {
+     *  @param description of the job */
+    Done round(String name, String description, Work work, Step step) {
         if (round != null && (disturbed || System.nanoTime() - keptAt > RISK * keepingNanos)) start();
         Round now = new Round(name, description, work, step);
-        Result[] results = retried(() -> run(now, now.description), since.size());
+        Header[] headers = retried(() -> run(now, now.description), since.size());
         since.add(now);
-        return results;
+        tell(headers[0].divergence);
+        untold = true;
+        return new Done(Stream.of(headers).flatMap(header -> Arrays.stream(header.results)).toArray(Result[]::new), training(headers));
     }
 
     /** What the next round starts from, fetched. */
@@ -127,7 +145,30 @@ final class Exchange implements AutoCloseable {
         }, since.size());
         keep(start);
         keepingNanos = System.nanoTime() - from;
+        tell(start.divergence);
         return kept;
+    }
+
+    private void tell(double divergence) {
+        if (untold) averaged.accept(divergence);
+        untold = false;
+    }
+
+    /** Replicas of an executor may work at the same time, or one after the other. */
+    private static double training(Header[] headers) {
+        Map<BlockManagerId, List<long[]>> worked = new HashMap<>();
+        for (Header header : headers) worked.computeIfAbsent(header.place.executor(), e -> new ArrayList<>()).addAll(List.of(header.worked));
+        return 1e-9 * worked.values().stream().mapToLong(Exchange::covered).max().orElseThrow();
+    }
+
+    /** Length of the union of intervals. */
+    static long covered(List<long[]> intervals) {
+        long covered = 0, end = Long.MIN_VALUE;
+        for (long[] interval : intervals.stream().sorted(Comparator.comparingLong(i -> i[0])).toList()) {
+            covered += Math.max(0, interval[1] - Math.max(interval[0], end));
+            end = Math.max(end, interval[1]);
+        }
+        return covered;
     }
 
     /** What the next round starts from is another. */
@@ -142,7 +183,7 @@ final class Exchange implements AutoCloseable {
         since.clear();
     }
 
-    private Result[] run(Round now, String description) throws SparkException {
+    private Header[] run(Round now, String description) throws SparkException {
         sc.setJobGroup(now.name, description, true);
         ModelRdd from = next();
         RoundRdd to = new RoundRdd(sc, shards, from, now.work, now.step.readsModel(), groupSize, new ArrayList<>(seats));
@@ -160,7 +201,7 @@ final class Exchange implements AutoCloseable {
         round = to;
         step = now.step;
         next = null;
-        return Stream.of(headers).flatMap(header -> Arrays.stream(Blocks.<RoundRdd.Header>header(header).results)).toArray(Result[]::new);
+        return Stream.of(headers).map(Blocks::<Header>header).toArray(Header[]::new);
     }
 
     /** @param headers of the groups, as they arrive */

@@ -5,6 +5,7 @@ import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
@@ -38,9 +39,10 @@ import scala.reflect.ClassTag;
  *  and so on upwards; what others fetch are the largest nodes alone. */
 final class Gathering implements BlockFetchingListener {
     /** Floats in a slice: 4 MB with what the JVM puts before an array, so that it fills regions of the collector to the brim. */
-    private static final int SLICE = (1 << 20) - 16;
-    /** Of a block: its floats, then the tokens that they are a mean over. */
-    private static final int MOST_BYTES = Float.BYTES * SLICE + Long.BYTES;
+    static final int SLICE = (1 << 20) - 16;
+    /** Of a block after its floats: the tokens that they are a mean over, and the spread of what they are the mean of, in the first vector. */
+    private static final int TAIL_BYTES = Long.BYTES + Double.BYTES;
+    private static final int MOST_BYTES = Float.BYTES * SLICE + TAIL_BYTES;
 
     /** Without a block. Spark gives up a connection that is silent long before. */
     private static final int MOST_MINUTES = 10;
@@ -73,10 +75,18 @@ final class Gathering implements BlockFetchingListener {
             return m % slices() * SLICE;
         }
 
+        /** Whether the block has its part of the spread: the first blocks have, one for each slice of the first vector. */
+        boolean hasSpread(int m) {
+            return m < slices();
+        }
+
         int floats(int m) {
             return Math.min(SLICE, length - from(m));
         }
     }
+
+    /** What a block has after its floats. */
+    private record Tail(long tokens, double spread) { }
 
     /** A node that was left in an executor. */
     record Place(Node node, BlockManagerId executor) implements Serializable {
@@ -87,6 +97,8 @@ final class Gathering implements BlockFetchingListener {
     /** Of the blocks of a node. */
     private final Averaging[] means;
     private final float[][] gathered;
+    private final double[] spread;
+    private long tokens;
     /** Slices that have been added, to be used again. */
     private final Deque<float[]> spare = new ConcurrentLinkedDeque<>();
     private final CountDownLatch missing;
@@ -95,6 +107,7 @@ final class Gathering implements BlockFetchingListener {
     private Gathering(Names names, int nodes) {
         this.names = names;
         this.gathered = new float[names.vectors][names.length];
+        this.spread = new double[names.slices()];
         this.means = new Averaging[names.blocks()];
         for (int m = 0; m < means.length; m++) means[m] = new Averaging(names.groups, merged -> spare.push(merged[0]));
         this.missing = new CountDownLatch(nodes * means.length);
@@ -133,9 +146,10 @@ final class Gathering implements BlockFetchingListener {
 
     private static void put(BlockManager blocks, Names names, Node node, Mean mean) {
         for (int m = 0; m < names.blocks(); m++) {
-            ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * names.floats(m) + Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * names.floats(m) + TAIL_BYTES).order(ByteOrder.LITTLE_ENDIAN);
             bytes.asFloatBuffer().put(mean.vectors()[names.vector(m)], names.from(m), names.floats(m));
-            bytes.putLong(bytes.capacity() - Long.BYTES, mean.tokens());
+            bytes.putLong(bytes.capacity() - TAIL_BYTES, mean.tokens());
+            bytes.putDouble(bytes.capacity() - Double.BYTES, names.hasSpread(m) ? mean.spread()[m] : 0);
             if (!blocks.putBytes(names.id(node, m), new ChunkedByteBuffer(bytes), StorageLevel.MEMORY_AND_DISK_SER(), false, ClassTag.apply(byte[].class)))
                 throw new IllegalStateException("no room for block " + names.id(node, m) + " of " + bytes.capacity() + " bytes in executor " + blocks.blockManagerId()
                         + ", neither in memory nor on disk; raise spark.executor.memory");
@@ -146,12 +160,12 @@ final class Gathering implements BlockFetchingListener {
     private static Mean local(BlockManager blocks, Names names, Node node) {
         if (blocks.getStatus(names.id(node, names.blocks() - 1)).isEmpty()) return null;       // the last that was put
         float[][] vectors = new float[names.vectors][names.length];
-        long[] tokens = {0};
+        Tail[] tails = new Tail[names.blocks()];
         for (int m = 0; m < names.blocks(); m++) {
             int block = m;
-            if (!local(blocks, names.id(node, m), bytes -> tokens[0] = read(bytes, names.floats(block), vectors[names.vector(block)], names.from(block)))) return null;
+            if (!local(blocks, names.id(node, m), bytes -> tails[block] = read(bytes, names.floats(block), vectors[names.vector(block)], names.from(block)))) return null;
         }
-        return new Mean(vectors, tokens[0]);
+        return new Mean(vectors, tails[0].tokens, Arrays.stream(tails, 0, names.slices()).mapToDouble(Tail::spread).toArray());
     }
 
     /** @return whether there is such a block in this executor */
@@ -166,16 +180,16 @@ final class Gathering implements BlockFetchingListener {
         }
     }
 
-    /** @return tokens */
-    private static long read(ByteBuffer bytes, int floats, float[] into, int at) {
+    private static Tail read(ByteBuffer bytes, int floats, float[] into, int at) {
         bytes.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(into, at, floats);
-        return bytes.getLong(bytes.position() + Float.BYTES * floats);
+        int end = bytes.position() + Float.BYTES * floats;
+        return new Tail(bytes.getLong(end), bytes.getDouble(end + Long.BYTES));
     }
 
     /** The mean of all groups.
      *  @param places of nodes that cover each group once
      *  @throws IllegalStateException if one is not there: its executor is gone */
-    static float[][] mean(int rdd, int groups, List<Place> places, int vectors, int length) {
+    static Mean mean(int rdd, int groups, List<Place> places, int vectors, int length) {
         Names names = new Names(rdd, groups, vectors, length);
         Gathering all = new Gathering(names, places.size());
         BlockManager blocks = SparkEnv.get().blockManager();
@@ -190,7 +204,7 @@ final class Gathering implements BlockFetchingListener {
         return all.whole();
     }
 
-    private float[][] whole() {
+    private Mean whole() {
         try {
             for (long left = missing.getCount(); !missing.await(MOST_MINUTES, TimeUnit.MINUTES); left = missing.getCount())
                 if (missing.getCount() == left) throw new IllegalStateException(RoundRdd.LOST + ": no block has come for " + MOST_MINUTES + " minutes, " + left + " are missing");
@@ -199,7 +213,7 @@ final class Gathering implements BlockFetchingListener {
             failure.compareAndSet(null, e);
         }
         if (failure.get() != null) throw new IllegalStateException(RoundRdd.LOST + ": " + failure.get(), failure.get());
-        return gathered;
+        return new Mean(gathered, tokens, spread);
     }
 
     private void addLocal(BlockManager blocks, Node node, int m) {
@@ -225,15 +239,19 @@ final class Gathering implements BlockFetchingListener {
     /** Block m of a node: added to those of the other nodes that are there. */
     private void add(Node node, int m, ByteBuffer bytes) {
         float[] used = spare.poll(), slice = used != null ? used : new float[Math.min(SLICE, names.length)];
-        long tokens = read(bytes, names.floats(m), slice, 0);
+        Tail tail = read(bytes, names.floats(m), slice, 0);
+        Arrays.fill(slice, names.floats(m), slice.length, 0);           // of a longer slice before
         synchronized (means[m]) {
-            means[m].add(node, new Mean(new float[][] {slice}, tokens));
-            if (means[m].isWhole()) {
-                float[] mean = means[m].mean()[0];
-                System.arraycopy(mean, 0, gathered[names.vector(m)], names.from(m), names.floats(m));
-                spare.push(mean);
-            }
+            means[m].add(node, new Mean(new float[][] {slice}, tail.tokens, names.hasSpread(m) ? new double[] {tail.spread} : null));
+            if (means[m].isWhole()) take(m, means[m].whole());
         }
         missing.countDown();
+    }
+
+    private void take(int m, Mean mean) {
+        System.arraycopy(mean.vectors()[0], 0, gathered[names.vector(m)], names.from(m), names.floats(m));
+        spare.push(mean.vectors()[0]);
+        if (names.hasSpread(m)) spread[m] = mean.spread()[0];
+        if (m == 0) tokens = mean.tokens();
     }
 }

@@ -1,5 +1,6 @@
 package org.rondo.driver.rounds;
 
+import java.io.Serializable;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -33,6 +34,11 @@ final class ModelRdd extends RDD<byte[]> {
 
     /** Light, because blocks are asked for by number alone: what a partition holds on to travels with every task. */
     record Part(int index) implements Partition {
+        private static final long serialVersionUID = 1;
+    }
+
+    /** What a part has before its vectors: the states of its shards, and {@link Start#divergence}. */
+    private record Header(float[][] carried, double divergence) implements Serializable {
         private static final long serialVersionUID = 1;
     }
 
@@ -86,7 +92,7 @@ final class ModelRdd extends RDD<byte[]> {
     @Override public Iterator<byte[]> compute(Partition partition, TaskContext context) {
         Start start = whole(context);
         int p = partition.index();
-        return Blocks.write(Arrays.copyOfRange(start.carried, part(p, shards), part(p + 1, shards)), start.model, part(p, length), part(p + 1, length));
+        return Blocks.write(new Header(Arrays.copyOfRange(start.carried, part(p, shards), part(p + 1, shards)), start.divergence), start.model, part(p, length), part(p + 1, length));
     }
 
     /** Where part p of {@code all} begins. */
@@ -117,7 +123,7 @@ final class ModelRdd extends RDD<byte[]> {
         if (before == null) throw new IllegalStateException(RoundRdd.LOST + ": " + this);
         RoundRdd.Whole mean = before.whole(context);
         float[][][] model = new float[1][][];                   // asked for once
-        return new Start(step.next(() -> model[0] == null ? model[0] = beforeThat.assembled(context).model : model[0], mean.vectors()), mean.carried());
+        return new Start(step.next(() -> model[0] == null ? model[0] = beforeThat.assembled(context).model : model[0], mean.vectors()), mean.carried(), mean.divergence());
     }
 
     /** What this JVM has computed, or else all parts, from wherever they are. */
@@ -127,18 +133,20 @@ final class ModelRdd extends RDD<byte[]> {
 
     private Start read(List<Iterator<byte[]>> all) {
         float[][] model = new float[vectors][length], carried = new float[shards][];
+        double divergence = Double.NaN;
         for (int p = 0; p < all.size(); p++) {
             Iterator<byte[]> elements = all.get(p);
-            float[][] own = Blocks.header(elements.next());
-            System.arraycopy(own, 0, carried, part(p, shards), own.length);
+            Header own = Blocks.header(elements.next());
+            System.arraycopy(own.carried, 0, carried, part(p, shards), own.carried.length);
+            divergence = own.divergence;
             Blocks.read(elements, model, part(p, length), part(p + 1, length));
         }
-        return new Start(model, carried);
+        return new Start(model, carried, divergence);
     }
 
     /** All of it, on the driver. */
     Start fetch() throws SparkException {
-        var all = (byte[][][]) context().runJob(this, (Function1<Iterator<byte[]>, byte[][]> & java.io.Serializable) part -> {
+        var all = (byte[][][]) context().runJob(this, (Function1<Iterator<byte[]>, byte[][]> & Serializable) part -> {
             var elements = new java.util.ArrayList<byte[]>();
             while (part.hasNext()) elements.add(part.next());
             return elements.toArray(byte[][]::new);

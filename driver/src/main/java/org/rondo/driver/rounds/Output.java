@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -16,15 +17,20 @@ import org.rondo.driver.Settings;
 import org.rondo.driver.Storage;
 import org.rondo.driver.checkpoints.Checkpoint;
 import org.rondo.driver.checkpoints.Checkpoints;
+import org.rondo.driver.checkpoints.EventFile;
 import org.rondo.driver.checkpoints.Model;
 
-/** The output directory of a training: checkpoints while it runs, the model once it is done. Nothing of an earlier model is
+/** The output directory of a training: checkpoints and events while it runs, the model once it is done; events stay. Nothing of an earlier model is
  *  touched before the new one is there to be written, and only with {@code overwrite}. Directories that were made and stayed
  *  empty, because training was refused or failed before its first checkpoint, go when this is closed. */
 class Output implements AutoCloseable {
     private static final String CHECKPOINTS = "checkpoints";
     /** Where nothing is kept: the model goes to the caller alone. */
     static final Output NONE = new Output() {
+        @Override Progress told(Progress progress) {
+            return progress;
+        }
+
         @Override Optional<TrainingState> resume(Provenance provenance, Selection selection) {
             return Optional.empty();
         }
@@ -48,6 +54,7 @@ class Output implements AutoCloseable {
     private final Checkpoints checkpoints;
     private final Settings settings;
     private final Progress progress;
+    private final Scalars scalars;
     /** From the inmost outwards. */
     private final List<Path> made = new ArrayList<>();
 
@@ -58,6 +65,7 @@ class Output implements AutoCloseable {
         checkpoints = null;
         settings = null;
         progress = null;
+        scalars = null;
     }
 
     private Output(Path directory, Configuration conf, Settings settings, Progress progress) throws IOException {
@@ -67,6 +75,7 @@ class Output implements AutoCloseable {
         this.checkpoints = new Checkpoints(new Path(this.directory, CHECKPOINTS), conf, settings.get(Setting.KEEP_CHECKPOINTS));
         this.settings = settings;
         this.progress = progress;
+        this.scalars = new Scalars(this.directory, conf, progress::note);
     }
 
     /** Makes the directory, so that one that cannot be written to is found before training.
@@ -96,8 +105,13 @@ class Output implements AutoCloseable {
         if (settings.get(Setting.OVERWRITE)) return;
         if (Model.exists(directory, conf))
             throw new BadInput("output directory " + directory + " already holds a model; set --output to another directory, or --overwrite to replace it");
-        if (fs.listStatus(directory).length > 0 && !checkpoints.exist())
+        if (!checkpoints.exist() && Stream.of(fs.listStatus(directory)).anyMatch(file -> !EventFile.isOne(file.getPath().getName())))
             throw new BadInput("output directory " + directory + " exists and holds neither a model nor checkpoints of Rondo; set --output to another directory, or --overwrite to write into it");
+    }
+
+    /** The progress, and after it what is told here. */
+    Progress told(Progress progress) {
+        return progress.and(scalars);
     }
 
     /** The state to go on from, if there is one.
@@ -138,6 +152,7 @@ class Output implements AutoCloseable {
     }
 
     void write(Checkpoint checkpoint) {
+        scalars.flush();
         checkpoints.write(checkpoint);
     }
 
@@ -145,11 +160,13 @@ class Output implements AutoCloseable {
     Model finish(Model model) {
         model.save(directory, conf);
         checkpoints.delete();
+        scalars.deleteEarlier();
         made.clear();
         return model;
     }
 
     @Override public void close() {
+        scalars.close();
         try {
             for (Path own : made) if (fs.exists(own) && fs.listStatus(own).length == 0) fs.delete(own, false);
         } catch (IOException e) {

@@ -78,7 +78,7 @@ public record Pace(double averaging, double window) {
     private static double seconds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state, int warmUp, int most) {
         double[] seconds = new double[most];
         int count = 0;
-        try (Rounds rounds = new Rounds(sc, plan.withoutFirstPhase(), shards, settings, state.standingStill(), "measuring ")) {
+        try (Rounds rounds = new Rounds(sc, plan.withoutFirstPhase(), shards, settings, state.standingStill(), "measuring ", averaged -> { })) {
             for (int r = 0; r < warmUp; r++) rounds.next();
             for (double spent = 0; count < most && spent < ENOUGH_SECONDS; spent += seconds[count++]) {
                 long from = System.nanoTime();

@@ -4,18 +4,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
-import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
+import org.rondo.driver.Versions;
 import org.rondo.driver.checkpoints.Checkpoint;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Corpus;
@@ -28,7 +24,7 @@ import org.rondo.driver.scoring.Metric;
 final class Provenance {
     /** Settings that change neither data, plan nor random numbers: a training may be resumed with others. */
     private static final List<Setting<?>> FREE = List.of(Setting.INPUT, Setting.OUTPUT, Setting.VALIDATION, Setting.WARM_START, Setting.HISTORY, Setting.EPOCHS, Setting.KERNEL,
-            Setting.ROUND_DEADLINE, Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.OVERWRITE, Setting.DEBUG, Setting.MODEL, Setting.PROMPT, Setting.LENGTH, Setting.TEMPERATURE);
+            Setting.ROUND_DEADLINE, Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.OVERWRITE, Setting.SUMMARY, Setting.DEBUG, Setting.MODEL, Setting.PROMPT, Setting.LENGTH, Setting.TEMPERATURE);
 
     private final ObjectNode facts = new ObjectMapper().createObjectNode();
     private ArrayNode epochs = facts.arrayNode();
@@ -39,7 +35,7 @@ final class Provenance {
     private static final String WINDOWS_PER_ROUND = "windowsPerRound";
 
     /** @param metric that epochs are compared by; null for none */
-    Provenance(JavaSparkContext sc, Origin origin, Plan plan, Corpus corpus, Metric metric) {
+    Provenance(Origin origin, Plan plan, Corpus corpus, Metric metric) {
         Settings settings = origin.settings();
         this.metric = metric == Metric.LOSS ? null : metric;
         identity = new TreeMap<>(settings.all());
@@ -54,7 +50,7 @@ final class Provenance {
                 .put("checksum", corpus.training().checksum()).put("heldOut", corpus.validation() == null ? 0 : corpus.validation().count());
         data.set("profile", Profile.of(corpus.training(), corpus.lexicon()).json());
         facts.set("settings", new ObjectMapper().valueToTree(settings.all()));
-        facts.set("versions", versions(sc));
+        facts.set("versions", new ObjectMapper().valueToTree(Versions.all()));
     }
 
     /** What a checkpoint says of its training. */
@@ -124,16 +120,5 @@ final class Provenance {
         now.set("epochs", epochs.deepCopy());
         now.set("kernels", new ObjectMapper().valueToTree(kernels));
         return now;
-    }
-
-    private ObjectNode versions(JavaSparkContext sc) {
-        Properties build = new Properties();
-        try (InputStream in = Provenance.class.getResourceAsStream("/org/rondo/driver/build.properties")) {
-            build.load(in);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        return facts.objectNode().put("rondo", build.getProperty("version")).put("commit", build.getProperty("commit"))
-                .put("spark", sc.version()).put("java", System.getProperty("java.version"));
     }
 }

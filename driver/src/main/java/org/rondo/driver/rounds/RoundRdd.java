@@ -39,19 +39,25 @@ final class RoundRdd extends RDD<byte[]> {
         /** Without vectors and states, for it goes to the driver. */
         final Result[] results;
         final int vectors, length;
+        /** When the replica of each shard worked, in nanoseconds of this executor's clock: from, to. */
+        final long[][] worked;
+        /** Of the replicas of the round before, whose mean this one has taken: {@link Start#divergence}. */
+        final double divergence;
         /** Where the vectors are, and of what else they are the mean. */
         final Place place;
 
-        Header(Result[] results, int vectors, int length, Place place) {
+        Header(Result[] results, long[][] worked, double divergence, Mean mean, Place place) {
             this.results = results;
-            this.vectors = vectors;
-            this.length = length;
+            this.worked = worked;
+            this.divergence = divergence;
+            this.vectors = mean.vectors().length;
+            this.length = mean.vectors()[0].length;
             this.place = place;
         }
     }
 
     /** What all replicas made: their mean, and the state of every shard. */
-    record Whole(float[][] vectors, float[][] carried) { }
+    record Whole(float[][] vectors, float[][] carried, double divergence) { }
 
     private final int groupSize, groups;
     private final boolean keepsModel;
@@ -97,15 +103,18 @@ final class RoundRdd extends RDD<byte[]> {
         Averaging averaging = new Averaging(group.shards.length);
         Result[] results = new Result[group.shards.length];
         float[][] states = new float[results.length][];
+        long[][] worked = new long[results.length][];
         for (int s = 0; s < results.length; s++) {
             Shard shard = shards.iterator(group.shards[s], context).next();
+            long from = System.nanoTime();
             Result result = work.run(start.model, start.carried[shard.number], shard);
+            worked[s] = new long[] {from, System.nanoTime()};
             averaging.add(s, new Mean(result.vectors, result.tokens));
             results[s] = result.with(new float[0][], new float[0]);
             states[s] = result.state;
         }
         Mean mean = averaging.whole();
-        return Blocks.write(new Header(results, mean.vectors().length, mean.vectors()[0].length, Gathering.put(id(), group.index, groups, mean)), states);
+        return Blocks.write(new Header(results, worked, start.divergence, mean, Gathering.put(id(), group.index, groups, mean)), states);
     }
 
     /** From all blocks, wherever they are. */
@@ -117,7 +126,8 @@ final class RoundRdd extends RDD<byte[]> {
             headers[g] = Blocks.header(block.next());
             while (block.hasNext()) states.add(Blocks.header(block.next()));
         }
-        return new Whole(Gathering.mean(id(), groups, largest(headers), headers[0].vectors, headers[0].length), states.toArray(float[][]::new));
+        Mean mean = Gathering.mean(id(), groups, largest(headers), headers[0].vectors, headers[0].length);
+        return new Whole(mean.vectors(), states.toArray(float[][]::new), mean.divergence());
     }
 
     /** Nodes that cover every group once. A node of a group is one of those above it, so two are disjoint, or one is in the other. */

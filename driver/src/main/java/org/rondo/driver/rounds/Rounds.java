@@ -3,6 +3,7 @@ package org.rondo.driver.rounds;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -24,25 +25,27 @@ final class Rounds implements AutoCloseable {
     private final long seed;
     private final int warmUp;
     private final String names;
+    private final Consumer<Progress.Averaged> averaged;
+    /** Of the last round. */
+    private boolean ofGradients;
     private TrainingState.Cursor cursor;
     private Selection selection;
 
     /** What there is to say of a round.
-     *  @param number  of the round, from 0
-     *  @param kernels that ran; more than one where machines differ, and then another cluster may give other bits */
-    record Outcome(long number, double loss, long tokens, double gradientNorm, double learningRate, Set<String> kernels) { }
+     *  @param number   of the round, from 0
+     *  @param training seconds of the slowest executor's replicas
+     *  @param kernels  that ran; more than one where machines differ, and then another cluster may give other bits */
+    record Outcome(long number, double loss, long tokens, double gradientNorm, double learningRate, double training, Set<String> kernels) { }
 
-    Rounds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state) {
-        this(sc, plan, shards, settings, state, "");
-    }
-
-    /** @param names what the names of their jobs begin with */
-    Rounds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state, String names) {
+    /** @param names    what the names of their jobs begin with
+     *  @param averaged as {@link Progress#averaged} */
+    Rounds(JavaSparkContext sc, Plan plan, JavaRDD<Shard> shards, Settings settings, TrainingState state, String names, Consumer<Progress.Averaged> averaged) {
         this.names = names;
+        this.averaged = averaged;
         this.plan = plan;
         this.cursor = state.cursor();
         this.selection = state.selection();
-        this.exchange = new Exchange(sc, shards, state.start(plan), settings.get(Setting.ROUND_DEADLINE));
+        this.exchange = new Exchange(sc, shards, state.start(plan), settings.get(Setting.ROUND_DEADLINE), this::averaged);
         this.key = new ReplicaPool.Key(plan, settings.get(Setting.KERNEL));
         this.seed = settings.get(Setting.SEED);
         this.warmUp = settings.get(Setting.WARM_UP);
@@ -62,11 +65,17 @@ final class Rounds implements AutoCloseable {
         int steps = plan.outer().resetsMoments() && !gradients ? 0 : cursor.epoch() * plan.windowsPerEpoch() + cursor.window();
         Stretch stretch = new Stretch(cursor.epoch(), cursor.window(), plan.windows(cursor), plan.windowsPerEpoch(), steps, cursor.learningRate().at(cursor.round(), warmUp), seed);
         String name = names + "round " + cursor.round();
-        Result[] results = exchange.round(name, name + ": train " + plan.shards() + " replicas", work(key, stretch, gradients), step(key, stretch, gradients, cursor.round()));
-        return outcome(results, stretch);
+        Exchange.Done done = exchange.round(name, name + ": train " + plan.shards() + " replicas", work(key, stretch, gradients), step(key, stretch, gradients, cursor.round()));
+        ofGradients = gradients;
+        return outcome(done.results(), done.training(), stretch);
     }
 
-    private Outcome outcome(Result[] results, Stretch stretch) {
+    /** Of the last round, before or after the cursor has moved on: the next one is {@code cursor.round()} then, too. */
+    private void averaged(double divergence) {
+        if (plan.shards() > 1) averaged.accept(new Progress.Averaged(cursor.round() - 1, divergence, ofGradients));
+    }
+
+    private Outcome outcome(Result[] results, double training, Stretch stretch) {
         double loss = 0, norm = 0;
         long tokens = 0;
         for (Result r : results) {                   // in shard order: sums of doubles depend on it
@@ -76,7 +85,7 @@ final class Rounds implements AutoCloseable {
             norm = Math.max(norm, r.gradientNorm);
         }
         Set<String> kernels = Arrays.stream(results).map(r -> r.kernel).collect(Collectors.toCollection(TreeSet::new));
-        Outcome outcome = new Outcome(cursor.round(), loss, tokens, norm, stretch.learningRate(), kernels);
+        Outcome outcome = new Outcome(cursor.round(), loss, tokens, norm, stretch.learningRate(), training, kernels);
         cursor = cursor.after(stretch.windows(), plan.windowsPerEpoch(), loss, tokens);
         return outcome;
     }

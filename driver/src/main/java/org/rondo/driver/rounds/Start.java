@@ -9,9 +9,16 @@ final class Start implements Serializable {
     final float[][] model;
     /** State of every shard. */
     final float[][] carried;
+    /** How far the replicas were apart whose mean the model was made from; NaN where it was given. */
+    final double divergence;
 
     Start(float[][] model, float[][] carried) {
+        this(model, carried, Double.NaN);
+    }
+
+    Start(float[][] model, float[][] carried, double divergence) {
         this.model = model;
         this.carried = carried;
+        this.divergence = divergence;
     }
 }

@@ -49,22 +49,23 @@ public final class Trainer {
             Plan planned = Plan.of(settings, corpus, shards);
             ExecutorMemory.of(sc, planned).check(progress::note);
             Selection selection = Selection.of(settings, corpus);
-            Provenance provenance = new Provenance(sc, origin, planned, corpus, selection.metric());
+            Provenance provenance = new Provenance(origin, planned, corpus, selection.metric());
             LearningRate rate = LearningRate.start(settings, corpus.validation() != null);
             TrainingState state = output.resume(provenance, selection).orElseGet(() -> TrainingState.initial(planned, origin.parameters(planned.network(), corpus.vectors()), rate, selection));
             Plan plan = settled(planned, shards.rdd(), state, provenance, output);
             TrainingState.Cursor cursor = state.cursor();
             if (!plan.averagesGradients() && plan.shards() > 1) progress.note(plan.outer().says(plan.rounds().orElse(0)));
-            progress.begin(plan, cursor.round(), cursor.epoch() * plan.targets() + cursor.tokens());
-            if (cursor.endsEpoch()) provenance.tellEpoch(progress, model(plan, state, state.average(), corpus, provenance));
-            try (Rounds rounds = new Rounds(sc, plan, shards.rdd(), settings, state)) {
+            Progress told = output.told(progress);
+            told.begin(plan, cursor.round(), cursor.epoch() * plan.targets() + cursor.tokens());
+            if (cursor.endsEpoch()) provenance.tellEpoch(told, model(plan, state, state.average(), corpus, provenance));
+            try (Rounds rounds = new Rounds(sc, plan, shards.rdd(), settings, state, "", told::averaged)) {
                 while (rounds.goOn()) {
                     long started = System.nanoTime();
                     int epoch = rounds.cursor().epoch() + 1;
                     Rounds.Outcome outcome = rounds.next();
                     if (provenance.kernels(outcome.kernels())) progress.note("kernel: " + String.join(", ", outcome.kernels()));
-                    progress.round(report(epoch, outcome, started));
-                    if (rounds.cursor().endsEpoch()) endEpoch(plan, rounds, corpus, provenance);
+                    told.round(report(epoch, outcome, started));
+                    if (rounds.cursor().endsEpoch()) endEpoch(plan, rounds, corpus, provenance, told);
                     if (output.isDue(rounds.cursor())) output.write(rounds.state().toCheckpoint(plan.moments(), provenance.checkpointFacts()));
                 }
                 return output.finish(kept(plan, rounds.state(), corpus, provenance));
@@ -89,7 +90,7 @@ public final class Trainer {
     }
 
     /** Validates on Spark, tells of it, decays the learning rate. */
-    private void endEpoch(Plan plan, Rounds rounds, Corpus corpus, Provenance provenance) {
+    private void endEpoch(Plan plan, Rounds rounds, Corpus corpus, Provenance provenance, Progress told) {
         TrainingState state = rounds.state();
         TrainingState.Cursor cursor = state.cursor();
         int epoch = cursor.epoch();
@@ -99,7 +100,7 @@ public final class Trainer {
             throw new BadInput("training has diverged: after epoch " + epoch + " the validation loss is " + validation.loss() + "; lower learningRate (now "
                     + cursor.learningRate().current() + ") and start again with --overwrite. The last checkpoint, if there is one, is from before and is kept");
         provenance.epoch(epoch, cursor.loss() / cursor.tokens(), validation);
-        provenance.tellEpoch(progress, model);
+        provenance.tellEpoch(told, model);
         Selection selection = state.selection().next(epoch, validation, state.average());
         if (selection.isOver(epoch) && epoch < plan.epochs()) progress.note("stopping after epoch " + epoch + ": " + selection.metric().key() + " has not been better for "
                 + selection.patience() + (selection.patience() == 1 ? " epoch" : " epochs"));
@@ -122,6 +123,6 @@ public final class Trainer {
 
     private Progress.Round report(int epoch, Rounds.Outcome outcome, long started) {
         return new Progress.Round(outcome.number(), epoch, outcome.loss() / Math.max(1, outcome.tokens()), outcome.gradientNorm(),
-                outcome.learningRate(), outcome.tokens(), (System.nanoTime() - started) * 1e-9);
+                outcome.learningRate(), outcome.tokens(), (System.nanoTime() - started) * 1e-9, outcome.training());
     }
 }

@@ -37,7 +37,7 @@ import scala.Tuple3;
  *  the figures are those of each by itself, however they are batched.
  *  @param targets    predicted: of a text all tokens but the first
  *  @param loss       mean of a target's: nats, or the mean squared error
- *  @param characters of the text that the tokens stand for; 0 of other data
+ *  @param characters of the text that the tokens stand for; 0 of other data, and where only some targets are counted
  *  @param unknown    share of a text's tokens that the vocabulary does not have
  *  @param entities   of tags that say where entities are, else null
  *  @param classes    of other labels, else null
@@ -79,7 +79,9 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
     /** {@code task targets loss}, and what there is of {@code perplexity bitsPerCharacter unknown entities classes values}. */
     public ObjectNode json() {
         ObjectNode json = JsonNodeFactory.instance.objectNode().put("task", task.key()).put("targets", targets).put("loss", loss);
-        if (task == Task.LANGUAGE_MODEL) json.put("perplexity", perplexity()).put("bitsPerCharacter", bitsPerCharacter()).put("unknown", unknown);
+        if (task == Task.LANGUAGE_MODEL) json.put("perplexity", perplexity());
+        if (characters > 0) json.put("bitsPerCharacter", bitsPerCharacter());
+        if (task == Task.LANGUAGE_MODEL) json.put("unknown", unknown);
         if (entities != null) json.set("entities", entities.json());
         if (classes != null) json.set("classes", classes.json());
         if (values != null) json.set("values", values.json());
@@ -114,7 +116,7 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
             throw new BadInput("the text to evaluate has " + tokens.count() + " tokens, expected at least 2, one to predict the other from; give a longer text");
         // a stream shorter than a window would mostly measure its zero state
         int batch = (int) Math.max(1, Math.min(settings.get(Setting.BATCH), targets / ((long) count * seqLen)));
-        long characters = model.lexicon().words().unit().equals("character") ? targets : tokens.characters();
+        long characters = known != ALL ? 0 : model.lexicon().words().unit().equals("character") ? targets : tokens.characters();
         JavaRDD<Shard> shards = tokens.shards(count, batch);
         Broadcast<float[]> parameters = sc.broadcast(model.parameters());
         sc.setJobGroup("evaluation", "evaluate on " + targets + " tokens", true);

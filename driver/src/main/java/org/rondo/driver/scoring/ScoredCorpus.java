@@ -18,6 +18,9 @@ import org.rondo.driver.Storage;
 /** A corpus that a {@link Scorer} has been over, in files. Spark's committer moves them to their place once all are whole; what is there is
  *  replaced only with {@code overwrite}, and only where it is of that kind. */
 public final class ScoredCorpus {
+    /** What the job that wrote it says of it; hidden from Spark's readers by its first letter. */
+    public static final String SUMMARY = "_summary.json";
+
     private final Path directory;
     private final FileSystem fs;
 
@@ -77,7 +80,7 @@ public final class ScoredCorpus {
             String name = file.getPath().getName();
             if (name.equals("_temporary")) continue;      // of a job that was killed
             empty = false;
-            if (!name.startsWith("part-") && !name.equals("_SUCCESS") && !name.startsWith("."))
+            if (!name.startsWith("part-") && !name.equals("_SUCCESS") && !name.equals(SUMMARY) && !name.startsWith("."))
                 throw new BadInput("output directory " + directory + " holds " + name + ", which score has not written; set --output to another directory");
         }
         if (!empty && !settings.get(Setting.OVERWRITE))

@@ -103,6 +103,29 @@ class HdfsTest {
         assertFalse(hdfs.exists(new Path("/out/checkpoints")));
     }
 
+    /** Of a driver that is killed the name node holds the file open; the next one writes another. */
+    @Test void eventsAreReadWhileTheyAreWritten() throws IOException {
+        Path directory = new Path("/watched");
+        try (EventFile open = new EventFile(directory, sc.hadoopConfiguration(), 0)) {
+            Path first = hdfs.listStatus(directory)[0].getPath();
+            open.add(1, Map.of("a", 1.0));
+            open.flush();
+            assertEquals(3, events(first).size());
+            open.add(2, Map.of("a", 1.0));
+            new EventFile(directory, sc.hadoopConfiguration(), 1).close();
+            assertEquals(2, hdfs.listStatus(directory).length);
+            assertEquals(3, events(first).size(), "the third is not sent yet");
+        }
+        EventFile.deleteEarlier(directory, sc.hadoopConfiguration());
+        assertEquals(2, hdfs.listStatus(directory).length, "both are of one training");
+    }
+
+    private static List<org.tensorflow.proto.Event> events(Path file) throws IOException {
+        try (var in = hdfs.open(file)) {
+            return TensorBoardReader.events(in.readAllBytes());
+        }
+    }
+
     @Test void aCheckpointThatDoesNotFitSaysSo() throws IOException {
         Checkpoints checkpoints = new Checkpoints(new Path("/full/checkpoints"), sc.hadoopConfiguration(), 2);
         checkpoints.write(checkpoint(1));

@@ -46,6 +46,24 @@ class AveragingTest {
         for (int i = 0; i < n; i++) assertEquals(sum[i] / tokens, mean[i], 12 * 0x1p-24);
     }
 
+    /** The definition, in doubles; replica 4 has no tokens, and counts for nothing however far off it is. */
+    @ParameterizedTest @ValueSource(ints = {1, 2, 3, 7, 11})
+    void saysHowFarReplicasAreApart(int shards) {
+        int n = 203;
+        Averaging averaging = new Averaging(shards);
+        double[] mean = new double[n];
+        double tokens = 0, sum = 0;
+        for (int s = 0; s < shards; s++) tokens += weight(s);
+        for (int s = 0; s < shards; s++) for (int i = 0; i < n; i++) mean[i] += weight(s) / tokens * random(s, n)[i];
+        for (int s = 0; s < shards; s++) for (int i = 0; i < n; i++) sum += weight(s) / tokens * Math.pow(random(s, n)[i] - mean[i], 2);
+        for (int s = 0; s < shards; s++) averaging.add(result(s, weight(s), random(s, n)));
+        assertEquals(Math.sqrt(sum), averaging.whole().divergence(), 1e-6 * Math.sqrt(sum) + Double.MIN_VALUE);
+    }
+
+    private static int weight(int shard) {
+        return shard == 4 ? 0 : 10 * shard + 1;
+    }
+
     /** Whatever stretches of the leaves were merged before, as executors do: to the nodes that {@link Averaging.Node} names. */
     @ParameterizedTest @ValueSource(ints = {1, 2, 3, 5, 6, 7, 8, 13})
     void nodesMergedElsewhereLeaveNoTrace(int shards) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -24,6 +25,9 @@ import org.rondo.kernels.Streams;
 class ExchangeTest {
     private static final int ROUNDS = 4, LENGTH = 3_000_000;       // more than two slices of a block
 
+    /** As an exchange tells it. */
+    private final List<Double> averaged = new ArrayList<>();
+
     /** Numbers whose sum depends on the order, weights that differ, one replica without tokens. */
     private static final Exchange.Work WORK = (model, carried, shard) -> {
         float[][] vectors = {model[0].clone(), model[1].clone()};
@@ -41,13 +45,13 @@ class ExchangeTest {
 
     @ParameterizedTest @CsvSource({"1,1", "1,7", "2,2", "2,7", "4,3", "3,6"})
     void blocksGiveTheBitsOfTheTree(int cores, int shards) {
-        try (JavaSparkContext sc = context(cores); Exchange exchange = new Exchange(sc, shards(sc, shards), start(shards), 0)) {
+        try (JavaSparkContext sc = context(cores); Exchange exchange = new Exchange(sc, shards(sc, shards), start(shards), 0, averaged::add)) {
             check(exchange, shards, () -> { });
         }
     }
 
     @Test void lostBlocksAreMadeAgainFromTheKeptModel() {
-        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 5), start(5), 0)) {
+        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 5), start(5), 0, averaged::add)) {
             int[] dropped = {0};
             check(exchange, 5, () -> sc.getPersistentRDDs().values().stream().filter(rdd -> "round".equals(rdd.name())).forEach(rdd -> {
                 sc.env().blockManager().removeRdd(rdd.id());
@@ -59,13 +63,13 @@ class ExchangeTest {
 
     /** As in an executor that has not taken part in the round before. */
     @Test void whoHasNotComputedAModelReadsItsParts() {
-        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 5), start(5), 0)) {
+        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 5), start(5), 0, averaged::add)) {
             check(exchange, 5, ModelRdd::forget);
         }
     }
 
     @Test void aFailureOfTheWorkIsNotTakenForALostBlock() {
-        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 2), start(2), 0)) {
+        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 2), start(2), 0, divergence -> { })) {
             Exception e = assertThrows(IllegalStateException.class, () -> exchange.round("fails", "fails", (model, carried, shard) -> {
                 throw new IllegalArgumentException("what failed");
             }, STEP));
@@ -95,7 +99,7 @@ class ExchangeTest {
 
     /** Spark's cancelling reaches no job that has not begun: the deadline must. And it holds for the job that takes the mean. */
     @Test void fetchingTheModelHasADeadlineToo() {
-        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 4), start(4), 2)) {
+        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 4), start(4), 2, divergence -> { })) {
             exchange.round("round 7", "round 7", WORK, (model, mean) -> {
                 LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(60));
                 return STEP.next(model, mean);
@@ -106,7 +110,7 @@ class ExchangeTest {
     }
 
     @Test void aRoundThatDoesNotEndIsAnErrorThatNamesItsShards() {
-        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 4), start(4), 2)) {
+        try (JavaSparkContext sc = context(2); Exchange exchange = new Exchange(sc, shards(sc, 4), start(4), 2, divergence -> { })) {
             String message = assertThrows(BadInput.class, () -> exchange.round("round 7", "round 7: hang", (model, carried, shard) -> {
                 if (shard.number == 3) LockSupport.parkNanos(Long.MAX_VALUE);
                 return WORK.run(model, carried, shard);
@@ -119,9 +123,10 @@ class ExchangeTest {
         return new Start(new float[3][LENGTH], new float[shards][1]);
     }
 
-    private static void check(Exchange exchange, int shards, Runnable betweenRounds) {
+    private void check(Exchange exchange, int shards, Runnable betweenRounds) {
         Start start = start(shards);
         float[][] expected = start.model, carried = start.carried;
+        List<Double> apart = new ArrayList<>();
         for (int round = 0; round < ROUNDS; round++) {
             Averaging averaging = new Averaging(shards);
             float[][] before = expected, states = new float[shards][];
@@ -131,14 +136,22 @@ class ExchangeTest {
                 states[s] = result.state;
             }
             carried = states;
+            apart.add(averaging.whole().divergence());
             expected = STEP.next(() -> before, averaging.mean());
-            Result[] results = exchange.round("round " + round, "round " + round, WORK, STEP);
-            assertEquals(IntStream.range(0, shards).boxed().toList(), Arrays.stream(results).map(r -> r.shard).toList());
+            Exchange.Done done = exchange.round("round " + round, "round " + round, WORK, STEP);
+            assertTrue(done.training() > 0);
+            assertEquals(IntStream.range(0, shards).boxed().toList(), Arrays.stream(done.results()).map(r -> r.shard).toList());
             if (round % 2 == 1) assertArrayEquals(expected[2], exchange.start().model[2]);
             betweenRounds.run();
         }
         assertArrayEquals(expected, exchange.start().model);
         assertArrayEquals(carried, exchange.start().carried);
+        assertEquals(apart, averaged, "how far the replicas were apart, in every round once");
+    }
+
+    @Test void whatIsCoveredByIntervalsCountsOnce() {
+        assertEquals(0, Exchange.covered(List.of()));
+        assertEquals(12, Exchange.covered(List.of(new long[] {20, 22}, new long[] {0, 5}, new long[] {1, 3}, new long[] {5, 6}, new long[] {4, 10})));
     }
 
     private static JavaRDD<Shard> shards(JavaSparkContext sc, int shards) {

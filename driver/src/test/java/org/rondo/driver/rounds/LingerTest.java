@@ -98,7 +98,7 @@ class LingerTest {
         long usual = 30_000;
         try (JavaSparkContext sc = new JavaSparkContext(TrainerTest.conf("local[2]").set("spark.task.cpus", "2"))) {
             List<Shard> shards = List.of(new Streams(0, new int[0][]), new Streams(1, new int[0][]));
-            Exchange exchange = new Exchange(sc, sc.parallelize(shards, 2), new Start(new float[1][length], new float[2][0]), 0);
+            Exchange exchange = new Exchange(sc, sc.parallelize(shards, 2), new Start(new float[1][length], new float[2][0]), 0, divergence -> { });
             for (int round = 0; round < 2; round++) exchange.round("round " + round, "round", work, Exchange.MEAN);
             assertEquals(1, TrainerTest.kernelThreads());
             System.gc();

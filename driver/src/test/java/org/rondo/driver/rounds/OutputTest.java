@@ -67,7 +67,7 @@ class OutputTest {
         assertTrue(Files.exists(parents) && !Files.exists(dir), "what was there before stays");
 
         Output written = open();
-        written.write(TrainingState.initial(plan(), new Origin(Optional.empty(), settings()).parameters(plan().network(), null), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        written.write(initial().toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         written.close();
         assertTrue(Files.exists(dir.resolve("checkpoints/round-00000000/commit.json")));
     }
@@ -78,7 +78,7 @@ class OutputTest {
                 + "set --output to another directory, or --overwrite to write into it";
         assertEquals(expected, refused());
         Output output = open("overwrite", "true");
-        output.write(TrainingState.initial(plan(), new Origin(Optional.empty(), settings()).parameters(plan().network(), null), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        output.write(initial().toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         output.finish(model());
         assertEquals("mine", Files.readString(weights));
         assertEquals("mine", Files.readString(notes));
@@ -87,9 +87,17 @@ class OutputTest {
         assertEquals(expected, refused());
     }
 
+    @Test void eventsOfOthersAreNotOurs() throws IOException {
+        write("events.out.tfevents.1764321000.host.rondo");
+        assertTrue(refused().contains(" holds neither a model nor checkpoints of Rondo; "));
+        Files.delete(dir.resolve("events.out.tfevents.1764321000.host.rondo"));
+        write("events.out.tfevents.1764321000.host.40.rondo");
+        open();
+    }
+
     @Test void aFinishedTrainingLeavesTheModelAlone() throws IOException {
         Output output = open();
-        output.write(TrainingState.initial(plan(), new Origin(Optional.empty(), settings()).parameters(plan().network(), null), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        output.write(initial().toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         output.finish(model());
         try (var files = Files.list(dir)) {
             assertEquals(List.of("model.json", "model.safetensors", "vocabulary.txt"), files.map(f -> f.getFileName().toString()).sorted().toList());
@@ -100,7 +108,7 @@ class OutputTest {
 
     @Test void aModelThatWasNotFinishedIsTakenUp() throws IOException {
         Output output = open();
-        output.write(TrainingState.initial(plan(), new Origin(Optional.empty(), settings()).parameters(plan().network(), null), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
+        output.write(initial().toCheckpoint(plan().moments(), new ObjectMapper().createObjectNode()));
         write("model.safetensors");
         Files.writeString(dir.resolve("model.json"), "{ \"format\" : 1,");       // killed here
         open();
@@ -143,18 +151,22 @@ class OutputTest {
         assertEquals(Map.of("epochs", "3 there, 5 here"), differencesWithMoreEpochs("cosine"));
     }
 
+    private TrainingState initial() {
+        return TrainingState.initial(plan(), new Origin(Optional.empty(), settings()).parameters(plan().network(), null), LearningRate.start(settings(), true), Selection.LAST);
+    }
+
     private Map<String, String> differencesWithMoreEpochs(String decay) {
         try (Corpus corpus = Corpus.read(sc, settings(), note -> { })) {
-            Checkpoint three = TrainingState.initial(plan(), new Origin(Optional.empty(), settings()).parameters(plan().network(), null), LearningRate.start(settings(), true), Selection.LAST)
-                    .toCheckpoint(plan().moments(), new Provenance(sc, new Origin(Optional.empty(), settings("decay", decay)), plan(), corpus, null).checkpointFacts());
-            return new Provenance(sc, new Origin(Optional.empty(), settings("decay", decay, "epochs", "5")), plan(), corpus, null).differences(three);
+            Checkpoint three = initial()
+                    .toCheckpoint(plan().moments(), new Provenance(new Origin(Optional.empty(), settings("decay", decay)), plan(), corpus, null).checkpointFacts());
+            return new Provenance(new Origin(Optional.empty(), settings("decay", decay, "epochs", "5")), plan(), corpus, null).differences(three);
         }
     }
 
     @Test void damagedCheckpointsAreDroppedOnlyIfAsked() throws IOException {
         try (Corpus corpus = Corpus.read(sc, settings(), note -> { })) {
-            Provenance provenance = new Provenance(sc, new Origin(Optional.empty(), settings()), plan(), corpus, null);
-            open().write(TrainingState.initial(plan(), new Origin(Optional.empty(), settings()).parameters(plan().network(), null), LearningRate.start(settings(), true), Selection.LAST).toCheckpoint(plan().moments(), provenance.checkpointFacts()));
+            Provenance provenance = new Provenance(new Origin(Optional.empty(), settings()), plan(), corpus, null);
+            open().write(initial().toCheckpoint(plan().moments(), provenance.checkpointFacts()));
             assertEquals(0, open().resume(provenance, Selection.LAST).orElseThrow().cursor().round());
             Files.write(dir.resolve("checkpoints/round-00000000/state.safetensors"), new byte[1]);
             notes.clear();

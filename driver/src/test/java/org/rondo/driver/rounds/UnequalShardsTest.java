@@ -81,7 +81,7 @@ class UnequalShardsTest {
         Plan plan = plan(settings, shards);
         ByHand truth = new ByHand(plan, settings, shards, state);
         long[] tokens = new long[plan.epochs()];
-        try (Rounds rounds = new Rounds(sc, plan, rdd(sc, shards), settings, state)) {
+        try (Rounds rounds = new Rounds(sc, plan, rdd(sc, shards), settings, state, "", averaged -> { })) {
             while (rounds.cursor().epoch() < plan.epochs()) {
                 int epoch = rounds.cursor().epoch();
                 Rounds.Outcome outcome = rounds.next();
