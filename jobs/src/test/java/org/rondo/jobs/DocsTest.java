@@ -95,8 +95,9 @@ class DocsTest {
         boolean jar = !submit;
         for (int i = 0; i < words.size(); i++) {
             String word = words.get(i), name = word.replaceFirst("=.*", "");
+            boolean ours = name.equals("--name") && !job.isEmpty() && List.of("retrain", "models").contains(job.get(0));      // elsewhere it is the application's
             if (jar && submit) job.add(word);                                     // all after the jar is the job's
-            else if (valued.contains(name)) {
+            else if (valued.contains(name) && !ours) {
                 String value = word.contains("=") ? word.substring(name.length() + 1) : i + 1 < words.size() ? words.get(++i) : "";
                 if (value.isEmpty()) throw new BadInput(name + " needs a value");
                 spark(name, value, conf);
@@ -106,11 +107,12 @@ class DocsTest {
                 if (!word.endsWith("rondo.jar")) throw new BadInput(word + " is not rondo.jar");
                 jar = true;
             } else {
-                job.add(word.equals("JOB") ? "train" : word);
+                job.add(word);
                 if (word.startsWith("-") && !word.contains("=") && !FLAGS.contains(word) && i + 1 < words.size()) job.add(words.get(++i));
             }
         }
-        if (job.equals(List.of("JOB"))) job.set(0, "train");
+        job.replaceAll(word -> word.equals("JOB") ? "train" : word.equals("N") ? "1" : word);      // as in a synopsis
+        job.removeIf("..."::equals);
         Command command = Command.parse(job.toArray(String[]::new), 100);
         Settings.of(conf, command.options());
         for (String option : groups.stream().flatMap(group -> OPTION.matcher(group).results().map(found -> found.group())).filter(option -> !option.equals("--key")).toList()) {
