@@ -149,7 +149,7 @@ final class ScoreBench {
     private void run() {
         Scorer scorer = new Scorer(model, settings);
         try (Alone alone = new Alone()) {
-            List<Runnable> all = new ArrayList<>(List.of(() -> scorer.score(table(), "lines", note -> { }).write().mode(SaveMode.Overwrite).parquet(path("rondo")), alone));
+            List<Runnable> all = new ArrayList<>(List.<Runnable>of(() -> scorer.score(table(), "lines", note -> { }).write().mode(SaveMode.Overwrite).parquet(path("rondo")), alone));
             if (onnx != null) all.add(() -> table().mapPartitions(onnx, Encoders.row(OnnxRows.SCHEMA)).write().mode(SaveMode.Overwrite).parquet(path("onnx")));
             all.forEach(Runnable::run);         // compiled from here on
             if (onnx != null) check();
