@@ -18,7 +18,7 @@ public record Setting<T>(String key, String fallback, String expected, String do
     /** Every setting, in the order in which people meet them. */
     public static final List<Setting<?>> ALL = Collections.unmodifiableList(TABLE);
 
-    public static final Setting<String> INPUT = text("input", null, "text, or with another task labelled sequences, to read: a file, a folder or a glob on any Hadoop file system, gzip or not; with format=table a table's name; to score, either of them in any format");
+    public static final Setting<String> INPUT = text("input", null, "text, or with another task labelled sequences, to read in any format: a file, a folder or a glob on any Hadoop file system, gzip or not; with format=table a table's name");
     public static final Setting<String> OUTPUT = text("output", null, "directory to write to: the model, the scored rows, or the table, picture and page of gradient-flow");
     public static final Setting<String> VALIDATION = text("validation", "0.1", "what to validate on after every epoch, read as the input is, or a fraction: this last part of the input is held out; 0 for none");
     public static final Setting<String> MODEL = text("model", null, "directory of a trained model, or of a registry's entry, whose current version is taken");
@@ -44,13 +44,13 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<Integer> LEASE_MINUTES = integer("leaseMinutes", 10, 1, 10_000, "after which others may go on where a retraining was killed; one that lives renews its right all the time");
     public static final Setting<Double> HISTORY_SHARE = decimal("historyShare", "0.5", 0.001, 0.999, "what history is to be of all that is learnt from: lines of a text by their characters, or sequences, drawn by the seed; all of it where it is less");
 
-    public static final Setting<String> FORMAT = text("format", "auto", "of labelled sequences: text, conll, conllu, json (an object a line), csv, tsv, parquet, table (of the catalog, by name), or another name that Spark's DataFrameReader.format takes; auto: by the files' names");
-    public static final Setting<String> BAD_LINES = choice("badLines", "fail", "what is done about a sequence with something wrong in it; fail: nothing is learnt, the first is named; skip: it is left out, they are counted and the first are named", "fail", "skip");
+    public static final Setting<String> FORMAT = text("format", "auto", "text, conll, conllu, json (an object a line), csv, tsv, parquet, table (of the catalog, by name), or another name that Spark's DataFrameReader.format takes; auto: by the files' names, and for a language model text where they do not say");
+    public static final Setting<String> BAD_LINES = choice("badLines", "fail", "what is done about a sequence, or a line, with something wrong in it; fail: nothing is learnt, the first is named; skip: it is left out, they are counted and the first are named", "fail", "skip");
     public static final Setting<String> COLUMNS_BY = choice("columnsBy", "blanks", "what is between the columns of conll: blanks and tabs, as many as there are, or one tab", "blanks", "tab");
     public static final Setting<String> COMMENT = text("comment", "", "conll: lines that start with this are left out");
     public static final Setting<Boolean> NO_HEADER = flag("noHeader", "csv and tsv: the first line is a record like the others, and columns are named by number, from 1, negative from the end");
     public static final Setting<String> TOKENS_COLUMN = text("tokensColumn", "auto", "column of the tokens; conll: by number, auto is 1; conllu: by name, auto is form; elsewhere an array, or for csv and tsv with blanks between, auto is tokens");
-    public static final Setting<String> TEXT_COLUMN = text("textColumn", "text", "column of a text, to split into tokens at blanks; read where tokensColumn is neither set nor there");
+    public static final Setting<String> TEXT_COLUMN = text("textColumn", "text", "column of a text, to split into tokens at blanks; read where tokensColumn is neither set nor there, and by a language model, as lines, where tokensColumn is not set");
     public static final Setting<String> FEATURES_COLUMN = text("featuresColumn", "features", "column of the vectors of a numeric sequence, as many floats at every step; read where tokens and text are neither set nor there");
     public static final Setting<String> LABELS_COLUMN = text("labelsColumn", "auto", "column of the labels of the tokens; conll: by number, auto is -1, the last; conllu: by name, auto is upos; elsewhere an array, or for csv and tsv with blanks between, auto is labels");
     public static final Setting<String> LABEL_COLUMN = text("labelColumn", "label", "column of a sequence's label, a class or a number; text: number of the token that is it, from 1, negative from the end");

@@ -1,14 +1,13 @@
 package org.rondo.jobs;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Task;
+import org.rondo.driver.rounds.Ineffective;
 import org.rondo.driver.scoring.Evaluation;
 
 /** Model and data to figures. */
@@ -18,7 +17,7 @@ final class Evaluate {
     static ObjectNode run(Settings settings, SparkConf conf, Console console) {
         try (JavaSparkContext sc = Rondo.spark("evaluate", settings, conf)) {
             Model model = Generate.model(settings, sc.hadoopConfiguration(), console);
-            warn(settings, model.lexicon().task(), console);
+            Ineffective.inEvaluation(settings, model.lexicon().task()).forEach(console.err()::println);
             Evaluation found = Evaluation.of(sc, model, settings.get(Setting.INPUT), settings, console.err()::println);
             if (found.task() == Task.LANGUAGE_MODEL) {
                 console.out().println("tokens              " + Units.count(found.targets()));
@@ -31,16 +30,6 @@ final class Evaluate {
             console.out().println(found.json());
             return found.json();
         }
-    }
-
-    /** Says which of the given settings the model makes useless. */
-    private static void warn(Settings settings, Task task, Console console) {
-        Map<Setting<?>, String> useless = new LinkedHashMap<>();
-        boolean text = task == Task.LANGUAGE_MODEL;
-        if (text) for (Setting<?> setting : Job.EXAMPLES.settings()) useless.put(setting, "with a language model, which is measured on a text");
-        else Train.ofOtherTasks(settings, task, useless);
-        if (text) useless.put(Setting.BATCH_TOKENS, "with a language model, which reads batch streams");
-        Train.warn(settings, useless, console);
     }
 
     /** @param unknown share of the text's tokens */

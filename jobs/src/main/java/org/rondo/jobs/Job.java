@@ -28,11 +28,10 @@ record Job(String name, UnaryOperator<String> summaryIn, String doc, List<Group>
         ObjectNode run(Settings settings, SparkConf conf, Console console) throws Exception;
     }
 
-    static final Group
-            EXAMPLES = group("Labelled sequences", FORMAT, BAD_LINES, COLUMNS_BY, COMMENT, NO_HEADER, TOKENS_COLUMN, TEXT_COLUMN, FEATURES_COLUMN, LABELS_COLUMN, LABEL_COLUMN,
-                    VALUES_COLUMN, TAG_SCHEME),
-            LABELS = group("Labels", LEARNT_SCHEME, HEAD, DIRECTIONS, CHARACTER_HIDDEN, CHARACTER_EMBEDDING, WORD_FORM, UNKNOWN_RATE, BATCH_TOKENS);
     private static final Group
+            EXAMPLES = group("Format", FORMAT, BAD_LINES, COLUMNS_BY, COMMENT, NO_HEADER, TOKENS_COLUMN, TEXT_COLUMN, FEATURES_COLUMN, LABELS_COLUMN, LABEL_COLUMN,
+                    VALUES_COLUMN, TAG_SCHEME),
+            LABELS = group("Labels", LEARNT_SCHEME, HEAD, DIRECTIONS, CHARACTER_HIDDEN, CHARACTER_EMBEDDING, WORD_FORM, UNKNOWN_RATE, BATCH_TOKENS),
             VOCABULARY = group("Vocabulary", UNIT, MIN_COUNT, MAX_VOCABULARY, VECTORS, FROZEN_VECTORS),
             NETWORK = group("Network", CELL, CANDIDATE_ACTIVATION, FORGET_BIAS, INITIAL_RANGE, LAYERS, HIDDEN, EMBEDDING, TIED, DROPOUT, INPUT_DROPOUT, DROPOUT_MASK),
             DISTRIBUTION = group("Distribution", SHARDS, BATCH, SEQ_LEN, AVERAGING, GRADIENTS_UNTIL, WINDOWS_PER_ROUND, EPOCHS, METRIC, STOP_AFTER, ROUND_DEADLINE),
@@ -61,9 +60,9 @@ record Job(String name, UnaryOperator<String> summaryIn, String doc, List<Group>
                     Map.of(), ScoreCorpus::run),
             new Job("generate", null, "Prints a text that a model makes up.",
                     List.of(group("Data", MODEL), SAMPLING, RUN), Map.of(), Generate::run),
-            new Job("export", null, "Writes a model for other programs: a state dict of PyTorch's, or a graph of ONNX; beside it tokens, labels and architecture.",
+            new Job("export", output -> output + "/" + Summary.NAME, "Writes a model for other programs: a state dict of PyTorch's, or a graph of ONNX; beside it tokens, labels and architecture.",
                     List.of(group("Data", MODEL, OUTPUT, FORMAT, OVERWRITE), group("Run", SUMMARY, DEBUG)), Map.of(), Formats.EXPORT_DOCS, Formats::export),
-            new Job("import", null, "Makes a model of a state dict of PyTorch's: nn.Embedding, nn.LSTM or nn.RNN, and nn.Linear, whatever their names.",
+            new Job("import", output -> output + "/" + Summary.NAME, "Makes a model of a state dict of PyTorch's: nn.Embedding, nn.LSTM or nn.RNN, and nn.Linear, whatever their names.",
                     List.of(group("Data", INPUT, OUTPUT, FORMAT, OVERWRITE, TASK), group("What the tensors do not say", Setting.VOCABULARY, UNIT, CHARACTERS, Setting.LABELS, TAG_SCHEME, WORD_FORM, CELL),
                             group("Run", SUMMARY, DEBUG)),
                     Formats.IMPORT_DEFAULTS, Formats.IMPORT_DOCS, Formats::read),

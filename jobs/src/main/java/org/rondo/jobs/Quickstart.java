@@ -42,7 +42,7 @@ final class Quickstart {
         Path folder = folder(given.get(Setting.OUTPUT), "models/quickstart"), text = folder.resolve("definitions.txt"), model = folder.resolve("model");
         write(text, given.get(Setting.OVERWRITE));
         console.err().println(Units.count(DEFINITIONS) + " definitions of WordNet 3.1 are in " + text + " (WordNet 3.1 Copyright 2011 by Princeton University)");
-        Settings settings = given.with(Setting.UNIT, "character").with(Setting.INPUT, hadoop(text)).with(Setting.OUTPUT, hadoop(model));
+        Settings settings = given.with(Setting.UNIT, "character").with(Setting.FORMAT, "text").with(Setting.INPUT, hadoop(text)).with(Setting.OUTPUT, hadoop(model));
         Report report = new Samples(console, settings);
         // An unfinished training is resumed; a model of its own starts over.
         Model trained = Train.train("quickstart", wrote(settings, conf) ? settings.with(Setting.OVERWRITE, true) : settings, conf, report);

@@ -17,6 +17,7 @@ import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
+import org.rondo.driver.rounds.Ineffective;
 import org.rondo.kernels.Cell;
 import org.rondo.kernels.GradientFlow;
 import org.rondo.kernels.Head;
@@ -81,7 +82,7 @@ final class ShowGradientFlow {
         Map<Setting<?>, String> useless = new LinkedHashMap<>();
         if (!compares) for (Setting<?> setting : OF_THE_COMPARISON) useless.put(setting, "with --model");
         else if (settings.get(Setting.INPUT).isEmpty()) for (Setting<?> setting : OF_A_TEXT) useless.put(setting, "without --input");
-        Train.warn(settings, useless, console);
+        Ineffective.said(useless, settings).forEach(console.err()::println);
         ShowGradientFlow job = new ShowGradientFlow(settings, conf, console);
         Supplier<FlowPage> work = compares ? job.comparison() : job.models();
         Path folder = folder(settings);

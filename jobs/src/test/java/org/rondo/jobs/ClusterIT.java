@@ -13,15 +13,20 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.function.Function;
 import org.apache.hadoop.hdfs.MiniDFSCluster.DataNodeProperties;
 import org.apache.hadoop.hdfs.client.HdfsAdmin;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.rounds.Plan;
@@ -64,6 +69,67 @@ class ClusterIT {
         Driver driver = site.train(cluster.url(), "cluster");
         trained(driver, "cluster");
         for (String host : TWO) assertTrue(driver.events().stream().anyMatch(event -> event.matches("executor \\d+ is added on " + host)), host);
+    }
+
+    @Test void aTaggerOfTwoExecutors() throws Exception {
+        site.trainTagger(cluster.url(), "tagger-cluster").end(0);
+        assertEquals(site.model(tagger()), site.model("tagger-cluster"));
+    }
+
+    /** While one of its tasks is writing a file. Another executor does it again; what was written is of no output. */
+    @ParameterizedTest @CsvSource({"posts.jsonl, parquet", "posts.parquet, json"})
+    void anExecutorKilledWhileItWritesScoredRows(String input, String format) throws Exception {
+        tagger();
+        if (input.endsWith(".parquet")) locally(spark -> {
+            spark.read().json(site.path("posts.jsonl").toString()).repartition(6).write().parquet(site.path(input).toString());
+            return null;
+        });
+        site.score("local[1]", input, "scored-" + format, format).end(0);
+        String output = "scored-" + format + "-killed";
+        Driver driver = site.score(cluster.url(), input, output, format);
+        Cluster.Executor victim = executor(cluster, driver, 1);
+        int[] task = {-1};
+        Cluster.await("executor " + victim.id() + " to write a file", 240, () -> {
+            assertTrue(driver.isAlive(), driver::log);
+            task[0] = driver.runningTask(victim.id());
+            if (task[0] < 0 || !site.isWriting(output, task[0])) return false;
+            victim.stop();
+            Thread.sleep(300);              // what was under way when it stopped is known by then
+            if (driver.runningTask(victim.id()) == task[0] && site.isWriting(output, task[0])) return true;
+            victim.go();
+            return false;
+        });
+        victim.kill();
+        driver.end(0);
+        assertTrue(driver.events().stream().anyMatch(event -> event.startsWith("task " + task[0] + " on " + victim.id() + " ends by ExecutorLostFailure: score ")), driver::log);
+        assertTrue(driver.log().contains("MiB with what the JVM takes, but spark.executor.memoryOverhead is 1 MiB; set --conf spark.executor.memoryOverhead="), driver::log);
+        List<String> names = site.names(output);
+        assertTrue(names.contains("_SUCCESS") && names.stream().allMatch(name -> name.matches("_SUCCESS|part-[^/]*\\." + format)), names.toString());
+        List<String> expected = rows("scored-" + format, format);
+        assertEquals(Site.POSTS, expected.size());
+        assertEquals(expected, rows(output, format));
+    }
+
+    /** Its name, once it is trained, on one core. */
+    private static synchronized String tagger() throws Exception {
+        if (!site.files.exists(site.path("tagger"))) site.trainTagger("local[1]", "tagger").end(0);
+        return "tagger";
+    }
+
+    /** Of a scored corpus, by their number. */
+    private static List<String> rows(String output, String format) {
+        return locally(spark -> spark.read().format(format).load(site.path(output).toString()).orderBy("id")
+                .selectExpr("concat(id, ' ', md5(to_json(struct(*))))").as(Encoders.STRING()).collectAsList());
+    }
+
+    private static <T> T locally(Function<SparkSession, T> work) {
+        SparkSession spark = SparkSession.builder().master("local[1]").config("spark.ui.enabled", "false").config("spark.driver.host", "127.0.0.1")
+                .config("spark.sql.shuffle.partitions", "1").getOrCreate();
+        try {
+            return work.apply(spark);
+        } finally {
+            spark.stop();
+        }
     }
 
     /** Checkpoints are written at the end of an epoch, of three rounds, alone, and those since are done again. */

@@ -100,6 +100,14 @@ final class Driver implements AutoCloseable {
         return round[0];
     }
 
+    /** The task of this executor; -1 if it has none. */
+    int runningTask(String executor) throws IOException {
+        int task = -1;
+        for (String event : events())
+            if (event.matches("task \\d+ on " + executor + " .*")) task = event.contains(" ends by ") ? -1 : Integer.parseInt(event.split(" ")[1]);
+        return task;
+    }
+
     /** The round that the task of this executor is of; -1 if it has none. */
     private static int runningRound(List<String> events, String executor) {
         int round = -1;

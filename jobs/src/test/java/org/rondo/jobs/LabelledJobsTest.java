@@ -1,19 +1,13 @@
 package org.rondo.jobs;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import org.apache.spark.SparkConf;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -25,11 +19,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 /** Jobs on labelled sequences in this JVM, on files of a few lines: results, errors and exit codes. */
-class LabelledJobsTest {
+class LabelledJobsTest extends Terminal {
     private static final String SMALL = " --hidden 4 --layers 1 --embedding 3 --epochs 2 --averaging parameters --outerOptimizer mean --windowsPerRound 1000 --characterHidden 2 --characterEmbedding 2";
-
-    @TempDir static Path folder;
-    private final ByteArrayOutputStream out = new ByteArrayOutputStream(), err = new ByteArrayOutputStream();
 
     @BeforeAll static void data() throws IOException {
         write("tags.conll", "Anna B-PER\nKarenina I-PER\nread O\n\nin O\nMoscow B-LOC\n\n".repeat(10));
@@ -51,29 +42,6 @@ class LabelledJobsTest {
 
     private static void write(String name, String text) throws IOException {
         Files.writeString(folder.resolve(name), text);
-    }
-
-    private int run(String line) {
-        out.reset();
-        err.reset();
-        SparkConf conf = new SparkConf(false).setMaster("local[2]").set("spark.ui.enabled", "false").set("spark.driver.host", "localhost").set("spark.sql.shuffle.partitions", "2");
-        return Rondo.run(Stream.of(line.split(" +")).map(word -> word.replace("DIR", folder.toString())).toArray(String[]::new), conf, new Console(print(out), print(err), 0));
-    }
-
-    private static PrintStream print(ByteArrayOutputStream bytes) {
-        return new PrintStream(bytes, true, StandardCharsets.UTF_8);
-    }
-
-    private String out() {
-        return out.toString(StandardCharsets.UTF_8);
-    }
-
-    private String err() {
-        return err.toString(StandardCharsets.UTF_8);
-    }
-
-    private static String row(String name, String table) {
-        return table.lines().filter(line -> line.startsWith(name + " ")).map(line -> line.substring(17)).findFirst().orElse("");
     }
 
     /** On files of 20 sequences, of which 4 are held out. */
@@ -110,15 +78,10 @@ class LabelledJobsTest {
         assertEquals("rondo: the model is for " + task + ", expected a language model, which the flow of gradients is of; set --model to one", last());
     }
 
-    private String last() {
-        List<String> said = err().lines().toList();
-        return said.get(said.size() - 1);
-    }
-
     @Test void planNamesCharactersDirectionsAndCrf() {
         assertEquals(Rondo.DONE, run("plan --task tagging --input DIR/tags.conll" + SMALL), err());
-        // of five words; <unk> and A n a K r e i d M o s c w; B-PER E-PER O S-LOC
-        assertTrue(row("network", out()).equals("vocabulary 6, embedding 3, words' 14 characters read by a layer of 2 x 2, 1 LSTM layer of 2 x 4, a CRF of 4 labels"), out());
+        // of five words; <unk> and A n a K r e i d M o s c w; O, and B E I S of PER and LOC
+        assertTrue(row("network", out()).equals("vocabulary 6, embedding 3, words' 14 characters read by a layer of 2 x 2, 1 LSTM layer of 2 x 4, a CRF of 9 labels"), out());
         assertTrue(row("windows", out()).startsWith("1 per shard and epoch, the one that needs most memory 3 steps of 18 sequences = 54 tokens"), out());
         assertEquals(Rondo.DONE, run("plan --task tagging --input DIR/tags.conll --head softmax --directions forward" + SMALL.replace("--characterHidden 2", "--characterHidden 0")), err());
         assertEquals("vocabulary 6, embedding 3, 1 LSTM layer of 4", row("network", out()));
@@ -178,9 +141,25 @@ class LabelledJobsTest {
                 err().lines().filter(line -> line.contains("no effect")).toList());
         run("plan --task tagging --input DIR/tags.conll --labelColumn 2 --head crf --labelsColumn 2 --characterEmbedding 3 --hidden 4");
         assertEquals(List.of("labelColumn is given, but has no effect with task tagging, which reads labelsColumn"), err().lines().filter(line -> line.contains("no effect")).toList());
-        run("plan --input DIR/text --batch 2 --seqLen 8 --head crf --batchTokens 7 --format conll --hidden 4 --embedding 2");
-        why = " is given, but has no effect without another --task: a language model reads a text";
-        assertEquals(List.of("format" + why, "head" + why, "batchTokens" + why), err().lines().filter(line -> line.contains("no effect")).toList());
+        run("plan --input DIR/text --batch 2 --seqLen 8 --head crf --batchTokens 7 --labelsColumn 2 --badLines skip --hidden 4 --embedding 2");
+        why = " is given, but has no effect without another --task: a language model reads lines of text, or tokens";
+        assertEquals(List.of("labelsColumn" + why, "head" + why, "batchTokens" + why, "badLines is given, but has no effect: file:" + folder + "/text is read as text"),
+                err().lines().filter(line -> line.contains("no effect")).toList());
+    }
+
+    /** Of JSON with a text, which has labels too. What is measured may be in another format than what was learnt from. */
+    @Test void aLanguageModelIsPlannedTrainedAndMeasuredOnAnyFormat() {
+        String small = " --hidden 4 --layers 1 --embedding 3 --epochs 1 --batch 2 --seqLen 4 --validation 0.2";
+        assertEquals(Rondo.DONE, run("plan --input DIR/classes.json" + small), err());
+        assertTrue(err().contains("format is json, by the name of file:" + folder + "/classes.json"), err());
+        assertEquals("112 characters to learn from, 28 to validate on", row("data", out()));      // of 10 times "good film" and "bad", each with the end of its line
+        assertEquals(Rondo.DONE, run("train --output DIR/of-json --input DIR/classes.json" + small), err());
+        assertEquals(Rondo.DONE, run("evaluate --model DIR/of-json --input DIR/tags.conll --badLines skip --tagScheme iob2"), err());
+        assertTrue(out().contains("\"task\":\"language-model\""), out());
+        assertEquals(List.of("format is conll, by the name of file:" + folder + "/tags.conll", "tagScheme is given, but has no effect with a language model, which reads lines of text, or tokens"),
+                err().lines().filter(line -> line.contains("format") || line.contains("no effect")).sorted().toList());
+        assertEquals(Rondo.BAD_INPUT, run("train --output DIR/none --input DIR/features.json" + small));
+        assertTrue(last().startsWith("rondo: no column text or tokens in file:" + folder + "/features.json, which has features, label; a language model reads one of them"), err());
     }
 
     @Test void aModelIsMeasuredOnDataOfItsKindAlone() throws IOException {

@@ -66,8 +66,8 @@ class ModelsTest {
         List<String> lines = out().lines().toList();
         assertEquals("name    version  date                  data                                                metric  value   parent  state       reason", lines.get(0));
         assertTrue(lines.get(1).matches("tagger  3        20\\d\\d-\\S+Z  - +-  +-  +-  +unfinished  -"), lines.get(1));
-        assertEquals("tagger  2        2026-03-02T02:00:00Z  ...me/node/with/a/long/path/to/data/2026-03-02.conll  f1      0.7500  1       rejected    f1 0.7500 is not above the current version's 0....", lines.get(2));
-        assertEquals("tagger  1        2026-03-01T02:00:00Z  ...me/node/with/a/long/path/to/data/2026-03-01.conll  f1      0.8125  -       current     nothing was current", lines.get(3));
+        assertEquals("tagger  2        2026-03-02T02:00:00Z  .../node/with/a/long/path/to/data/2026-03-02.conll  f1      0.7500  1       rejected    f1 0.7500 is not above the current version's 0....", lines.get(2));
+        assertEquals("tagger  1        2026-03-01T02:00:00Z  .../node/with/a/long/path/to/data/2026-03-01.conll  f1      0.8125  -       current     nothing was current", lines.get(3));
         JsonNode json = new ObjectMapper().readTree(lines.get(4)).path("models").path(0);
         assertEquals("tagger 1 1", json.path("name").asText() + " " + json.path("current") + " " + json.path("serial"));
         JsonNode second = json.path("versions").path(1);

@@ -1,8 +1,6 @@
 package org.rondo.jobs;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,7 +19,6 @@ import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerJobStart;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -41,11 +38,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 /** Jobs in this JVM, on a text of a few lines: results, errors and exit codes. */
-class RondoTest {
+class RondoTest extends Terminal {
     private static final String SMALL = " --hidden 8 --layers 1 --embedding 4 --batch 2 --seqLen 8 --epochs 2 --seed 3";
-
-    @TempDir static Path folder;
-    private final ByteArrayOutputStream out = new ByteArrayOutputStream(), err = new ByteArrayOutputStream();
 
     @BeforeAll static void texts() throws IOException {
         Files.writeString(folder.resolve("text"), "the quick brown fox jumps over the lazy dog\n".repeat(20));
@@ -55,30 +49,6 @@ class RondoTest {
         Files.createDirectories(folder.resolve("full"));
         Files.writeString(folder.resolve("full/letter"), "mine");
         Files.writeString(folder.resolve("file"), "mine");
-    }
-
-    private int run(String line) {
-        return run(Map.of(), line.split(" +"));
-    }
-
-    private int run(Map<String, String> given, String... words) {
-        out.reset();
-        err.reset();
-        SparkConf conf = new SparkConf(false).setMaster("local[2]").set("spark.ui.enabled", "false").set("spark.driver.host", "localhost");
-        given.forEach(conf::set);
-        return Rondo.run(Stream.of(words).map(word -> word.replace("DIR", folder.toString())).toArray(String[]::new), conf, new Console(print(out), print(err), 0));
-    }
-
-    private static PrintStream print(ByteArrayOutputStream bytes) {
-        return new PrintStream(bytes, true, StandardCharsets.UTF_8);
-    }
-
-    private String out() {
-        return out.toString(StandardCharsets.UTF_8);
-    }
-
-    private String err() {
-        return err.toString(StandardCharsets.UTF_8);
     }
 
     static Stream<Arguments> badInput() {
@@ -140,9 +110,7 @@ class RondoTest {
     @ParameterizedTest @MethodSource("badInput")
     void badInputIsOnePlainLineAndCode2(String line, String named) throws IOException {
         assertEquals(Rondo.BAD_INPUT, run(line), err());
-        List<String> said = err().lines().toList();
-        String last = said.get(said.size() - 1);
-        assertTrue(last.startsWith("rondo: ") && last.contains(named.replace("DIR", folder.toString())), err());
+        assertTrue(last().startsWith("rondo: ") && last().contains(named.replace("DIR", folder.toString())), err());
         assertFalse(err().contains("\tat "), "a stack trace: " + err());
         assertEquals("", out());
         assertEquals("mine", Files.readString(folder.resolve("full/letter")));
@@ -356,10 +324,6 @@ class RondoTest {
         return ShowPlan.table(Plan.of(settings, new Network(20, 6, 10, 1), Shards.ofStreams(null, settings, 32_001)), "char", 0, conf, time, 2);
     }
 
-    private static String row(String name, String table) {
-        return table.lines().filter(line -> line.startsWith(name + " ")).map(line -> line.substring(17)).findFirst().orElse("");
-    }
-
     /** 4 shards of 40 windows, 3 epochs of 6 rounds, 18 in all; averaging takes 83.2 ms with 4 executors, 6.8 on this machine alone. */
     @Test void planSaysWhereTrainingIsFaster() {
         // here: 240 windows of 4 ms and 18 x 6.8 ms; there: 120, and 18 x 83.2 ms. A window more a round is 4 ms less, so 76.4 ms take 20.
@@ -463,13 +427,13 @@ class RondoTest {
     }
 
     @Test void badInputIsFoundUnderWhatSparkWrapsAroundIt() {
-        int code = Rondo.report(new RuntimeException(new SparkException("Job aborted\nby a task", new BadInput("mend this"))), false, print(err));
+        int code = Rondo.report(new RuntimeException(new SparkException("Job aborted\nby a task", new BadInput("mend this"))), false, console().err());
         assertEquals(Rondo.BAD_INPUT, code);
         assertEquals("rondo: mend this" + System.lineSeparator(), err());
     }
 
     @Test void aFailureIsOneLineAndThenTheStackTrace() {
-        assertEquals(Rondo.FAILED, Rondo.report(new SparkException("Job aborted\nby a task", new IOException("disk full\nof what")), false, print(err)));
+        assertEquals(Rondo.FAILED, Rondo.report(new SparkException("Job aborted\nby a task", new IOException("disk full\nof what")), false, console().err()));
         List<String> lines = err().lines().toList();
         assertEquals("rondo: failed: java.io.IOException: disk full (in: org.apache.spark.SparkException: Job aborted)", lines.get(0));
         assertTrue(lines.stream().anyMatch(line -> line.startsWith("\tat ")), err());

@@ -1,5 +1,7 @@
 package org.rondo.jobs;
 
+import static java.util.stream.Collectors.joining;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -23,6 +25,7 @@ import org.apache.hadoop.hdfs.MiniDFSCluster;
  *  any JVM logs is under {@link #FOLDER}, and stays there. */
 final class Site implements AutoCloseable {
     static final Path FOLDER = Path.of("target/cluster").toAbsolutePath();
+    static final int POSTS = 60_000;
     /** For JVMs that live for seconds. */
     private static final String SHORT = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
 
@@ -47,9 +50,27 @@ final class Site implements AutoCloseable {
         SplittableRandom random = new SplittableRandom(8);
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < 100_000; i++) text.append("abcdefgh ".charAt(random.nextInt(9))).append(i % 50 == 49 ? '\n' : 'x');
-        try (OutputStream out = files.create(path("text"))) {
+        write("text", text);
+        tagged();
+    }
+
+    private void write(String name, CharSequence text) throws IOException {
+        try (OutputStream out = files.create(path(name))) {
             out.write(text.toString().getBytes(StandardCharsets.UTF_8));
         }
+    }
+
+    /** Sentences with entities, and {@link #POSTS} rows of words alone, but for every thousandth, which has none. */
+    private void tagged() throws IOException {
+        SplittableRandom random = new SplittableRandom(9);
+        StringBuilder tagged = new StringBuilder(), posts = new StringBuilder();
+        for (int s = 0; s < 400; s++, tagged.append('\n'))
+            for (int word : random.ints(3 + random.nextInt(6), 0, 7).toArray()) tagged.append("stuvpqr".charAt(word)).append(word > 3 ? " S-" + "AAB".charAt(word - 4) : " O").append('\n');
+        for (int n = 0; n < POSTS; n++)
+            posts.append("{\"id\": ").append(n).append(", \"tokens\": [").append(n % 1000 == 999 ? "" : random.ints(30, 0, 7).mapToObj(w -> "\"" + "stuvpqr".charAt(w) + '"').collect(joining(", ")))
+                    .append("]}\n");
+        write("tagged.conll", tagged);
+        write("posts.jsonl", posts);
     }
 
     /** 15 rounds of half a second of one core each, a checkpoint after every one.
@@ -68,6 +89,36 @@ final class Site implements AutoCloseable {
             if (usual.get(w).equals("--conf") || !List.of(more).contains(usual.get(w))) words.addAll(usual.subList(w, w + 2));
         words.addAll(List.of(more));
         return start(output, words);
+    }
+
+    /** A tagger of words and their characters, in rounds of 10 windows. */
+    Driver trainTagger(String master, String output) throws IOException {
+        return train(master, output, "--task", "tagging", "--input", path("tagged.conll").toString(), "--hidden", "16", "--characterHidden", "4", "--characterEmbedding", "4",
+                "--batchTokens", "60", "--shards", "3", "--windowsPerRound", "10", "--epochs", "2");
+    }
+
+    /** With the model {@code tagger}, in tasks of some hundred thousand tokens each.
+     *  @param output a folder on HDFS, and with a number of that with the logs */
+    Driver score(String master, String input, String output, String format) throws IOException {
+        return start(output, List.of("score", "--master", master, "--driver-memory", "512m", "--executor-memory", "512m", "--model", path("tagger").toString(),
+                "--input", path(input).toString(), "--output", path(output).toString(), "--outputFormat", format,
+                "--conf", "spark.driver.extraJavaOptions=" + SHORT, "--conf", "spark.executor.extraJavaOptions=" + SHORT, "--conf", "spark.network.timeout=600s",
+                "--conf", "spark.executor.memoryOverhead=1m", "--conf", "spark.hadoop.mapreduce.input.fileinputformat.split.maxsize=2097152", "--conf", "spark.sql.files.openCostInBytes=0",
+                "--conf", "spark.sql.files.maxPartitionBytes=128k"));
+    }
+
+    /** Whether a task of a scoring has begun a file, and not ended it: its committer moves that away when the task is done. */
+    boolean isWriting(String output, int task) throws IOException {
+        for (FileStatus attempt : list(path(output + "/_temporary/0/_temporary")))
+            if (attempt.getPath().getName().endsWith("_" + task) && list(attempt.getPath()).length > 0) return true;
+        return false;
+    }
+
+    /** Names of all files that are there, at any depth. */
+    List<String> names(String output) throws IOException {
+        List<String> names = new ArrayList<>();
+        for (var all = files.listFiles(path(output), true); all.hasNext(); ) names.add(path(output).toUri().relativize(all.next().getPath().toUri()).getPath());
+        return names;
     }
 
     Driver start(String name, List<String> words) throws IOException {

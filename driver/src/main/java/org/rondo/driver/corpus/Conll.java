@@ -130,7 +130,16 @@ final class Conll implements Format {
             if (broken != null) examples.add(Example.broken(broken.getMessage(), broken.line, null, null));
             else if (!tokens.isEmpty()) {
                 String[] sequence = tokens.toArray(String[]::new), known = labels.size() == tokens.size() ? labels.toArray(String[]::new) : null;
-                examples.add(new Example(joined ? String.join(" ", sequence) : sequence, labelled ? known : null, new Object[] {sequence, known}, null, line));
+                Object[] original = {sequence, known};
+                examples.add(joined ? joined(sequence, original) : new Example(sequence, labelled ? known : null, original, null, line));
+            }
+        }
+
+        private Example joined(String[] sequence, Object[] original) {
+            try {
+                return new Example(Example.line(sequence, "the tokens"), null, original, null, line);
+            } catch (Broken e) {
+                return Example.broken(e.getMessage(), line, original);
             }
         }
     }

@@ -32,12 +32,13 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
         double share = settings.get(Setting.HISTORY_SHARE);
         long seed = settings.get(Setting.SEED);
         if (Task.of(settings) == Task.LANGUAGE_MODEL) {
-            Text text = Text.open(sc, input);
-            return of(sc, history.isEmpty() ? text : text.with(Text.open(sc, history), share, seed), settings, known, notes);
+            try (Text text = Text.open(sc, input, settings, notes); Text older = history.isEmpty() ? null : Text.open(sc, history, settings, notes)) {
+                return of(sc, older == null ? text : text.with(older, share, seed), settings, known, notes);
+            }
         }
         Examples.Target target = known == null || known.values() < 2 ? Task.of(settings).target(settings) : Examples.Target.VALUES;
-        Examples examples = Examples.read(sc, input, target, settings, notes);
-        return of(sc, history.isEmpty() ? examples : examples.with(Examples.read(sc, history, target, settings, notes), share, seed), settings, known, notes);
+        Examples examples = Examples.read(sc, input, target, known == null ? null : known.scheme(), settings, notes);
+        return of(sc, history.isEmpty() ? examples : examples.with(Examples.read(sc, history, target, examples.scheme(), settings, notes), share, seed), settings, known, notes);
     }
 
     /** The same of a table that is already a Dataset, as {@code name} in messages: of labelled sequences, or of the lines of a text ({@link Text#of}). */
@@ -57,7 +58,7 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
         Tokens all = Tokens.encode(text, vocabulary), heldOut = null;
         try {
             long training = training(all.count(), fraction, LEAST_TOKENS, "tokens", text.path(), validation);
-            if (Double.isNaN(fraction)) heldOut = Tokens.encode(Text.open(sc, validation), vocabulary);
+            if (Double.isNaN(fraction)) heldOut = Tokens.read(sc, validation, vocabulary, settings, notes);
             else if (fraction > 0) heldOut = all.slice(training, all.count());
             if (heldOut != null && heldOut.count() < LEAST_TOKENS) throw new BadInput("validation " + validation + " has " + heldOut.count()
                     + " tokens, expected at least " + LEAST_TOKENS + "; give more text, or set --validation to a fraction of the input, or to 0 for none");
@@ -75,7 +76,7 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
         Examples heldOut = null;
         try {
             long training = training(all.count(), fraction, 1, "sequences", all.name(), validation);
-            if (Double.isNaN(fraction)) heldOut = Examples.read(sc, validation, Task.of(settings).target(settings), settings, notes);
+            if (Double.isNaN(fraction)) heldOut = Examples.read(sc, validation, Task.of(settings).target(settings), all.scheme(), settings, notes);
             else if (fraction > 0) heldOut = all.slice(training, all.count());
             Examples learnt = all.slice(0, training);
             useless(learnt, settings, notes);

@@ -46,7 +46,7 @@ record Example(Object sequence, Object target, Object[] original, String error, 
         /** What a language model reads: the text as it stands, or tokens with blanks between. */
         LINE("text", "string or array<string>") {
             @Override Object read(Object given, String column) throws Broken {
-                return given instanceof String text ? text : String.join(" ", texts(list(given, column, "tokens"), column));
+                return given instanceof String text ? text : line(texts(list(given, column, "tokens"), column), column);
             }
         };
 
@@ -104,6 +104,16 @@ record Example(Object sequence, Object target, Object[] original, String error, 
             texts[n] = text;
         }
         return texts;
+    }
+
+    /** One that has them again where it is split at blanks. */
+    static String line(String[] tokens, String column) throws Broken {
+        for (int n = 0; n < tokens.length; n++) {
+            String[] words = Vocabulary.words(tokens[n]);
+            if (words.length != 1 || !words[0].equals(tokens[n])) throw new Broken(column + ", number " + (n + 1) + " of " + tokens.length + ", is '" + brief(tokens[n])
+                    + "', expected a token without a blank: a language model reads tokens with blanks between");
+        }
+        return String.join(" ", tokens);
     }
 
     private static Float[] floats(List<?> list, String column) throws Broken {

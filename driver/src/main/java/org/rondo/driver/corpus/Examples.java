@@ -57,6 +57,8 @@ import scala.Tuple3;
  *  contents. It depends on neither splits nor executors, so what is drawn by number and seed does not either. */
 public final class Examples implements Data {
     public static final String NUMBER = "number";
+    /** Of {@link #rows}: a text, whole. */
+    static final String LINE = "text";
     /** Of {@link #score}: array of strings, or of arrays of floats, or for a language model a string; null where there is an {@link #ERROR}. */
     public static final String SEQUENCE = Source.SEQUENCE;
     /** Of {@link #score}: what is wrong with the record, null for nothing. */
@@ -136,12 +138,18 @@ public final class Examples implements Data {
      *  @throws BadInput if there is nothing to read, if its columns or types are others than the settings say, or, with badLines=fail,
      *                   for the first record, in the order of the data, with something wrong */
     public static Examples read(JavaSparkContext sc, String path, Target target, Settings settings, Consumer<String> notes) {
-        return read(sc, Source.open(sc, path, target, false, settings, notes), target, settings, notes);
+        return read(sc, path, target, null, settings, notes);
+    }
+
+    /** The same of data to measure with.
+     *  @param known scheme of what was learnt, which is theirs too where no tag of theirs is of an entity; null: that is refused, unless a scheme is set */
+    public static Examples read(JavaSparkContext sc, String path, Target target, TagScheme known, Settings settings, Consumer<String> notes) {
+        return read(sc, Source.open(sc, path, target, false, settings, notes), target, known, settings, notes);
     }
 
     /** The same of a table that is already a Dataset, as {@code name} in messages. */
     public static Examples read(Dataset<Row> table, String name, Target target, Settings settings, Consumer<String> notes) {
-        return read(new JavaSparkContext(table.sparkSession().sparkContext()), Table.source(table, false, name, target, settings, notes), target, settings, notes);
+        return read(new JavaSparkContext(table.sparkSession().sparkContext()), Table.source(table, false, name, target, settings, notes), target, null, settings, notes);
     }
 
     /** Whether a table with these columns has what is read of it, before anything runs.
@@ -177,8 +185,9 @@ public final class Examples implements Data {
         return source.rows().drop(Source.FILE, Source.START, Source.LINE, Source.OFFSET, Source.TARGET, Source.ENDS_FILE);
     }
 
-    private static Examples read(JavaSparkContext sc, Source source, Target target, Settings settings, Consumer<String> notes) {
+    private static Examples read(JavaSparkContext sc, Source source, Target target, TagScheme known, Settings settings, Consumer<String> notes) {
         sc.setJobGroup("reading", "read the sequences of " + source.name(), true);
+        boolean labelled = target.column() != null;
         List<Column> order = new ArrayList<>(List.of(col(Source.FILE), col(Source.START), col(Source.LINE)));
         Dataset<Row> all = source.rows().select(Source.FILE, Source.START, Source.LINE, Source.SEQUENCE, Source.TARGET, Source.ERROR, Source.ENDS_FILE)
                 .persist(StorageLevel.MEMORY_AND_DISK());
@@ -191,18 +200,18 @@ public final class Examples implements Data {
                 order.add(col(Source.TARGET));
             }
             JavaRDD<Row> numbered = good.orderBy(order.toArray(Column[]::new)).select(Source.SEQUENCE, Source.TARGET).javaRDD().zipWithIndex()
-                    .map(row -> target == Target.NONE ? RowFactory.create(row._2, row._1.get(0)) : RowFactory.create(row._2, row._1.get(0), row._1.get(1)));
+                    .map(row -> !labelled ? RowFactory.create(row._2, row._1.get(0)) : RowFactory.create(row._2, row._1.get(0), row._1.get(1)));
             DataType sequence = source.rows().schema().apply(Source.SEQUENCE).dataType();
-            StructType schema = new StructType().add(NUMBER, LongType,
-                    false).add(sequence.equals(sequenceType(Example.Form.FEATURES)) ? "features" : "tokens", sequence, false);
-            if (target != Target.NONE) schema = schema.add(target.column(), target.type(), false);
+            boolean features = sequence.equals(sequenceType(Example.Form.FEATURES));
+            StructType schema = new StructType().add(NUMBER, LongType, false).add(target == Target.ITSELF ? LINE : features ? "features" : "tokens", sequence, false);
+            if (labelled) schema = schema.add(target.column(), target.type(), false);
             Dataset<Row> rows = source.rows().sparkSession().createDataFrame(numbered, schema).persist(StorageLevel.MEMORY_AND_DISK());
             try {
                 long count = rows.count();
                 if (count == 0) throw new BadInput("no sequence in " + source.name() + (broken == 0 ? "" : " but broken ones, " + broken)
                         + ", expected at least one; check it and " + Setting.FORMAT.option());
-                return new Examples(source.name(), rows, rows, count, broken, sequence.equals(sequenceType(Example.Form.FEATURES)) ? same(rows, "vectors", AT_SEQUENCE, true) : 0,
-                        target == Target.VALUES ? same(rows, "targets", AT_TARGET, false) : 1, target == Target.LABELS ? scheme(rows, source.name(), settings, notes) : null);
+                return new Examples(source.name(), rows, rows, count, broken, features ? same(rows, "vectors", AT_SEQUENCE, true) : 0,
+                        target == Target.VALUES ? same(rows, "targets", AT_TARGET, false) : 1, target == Target.LABELS ? scheme(rows, source.name(), known, settings, notes) : null);
             } catch (RuntimeException e) {
                 rows.unpersist();
                 throw e;
@@ -255,8 +264,8 @@ public final class Examples implements Data {
         return (int) ends[0];
     }
 
-    /** As it is set, or recognised. */
-    private static TagScheme scheme(Dataset<Row> rows, String name, Settings settings, Consumer<String> notes) {
+    /** As it is set, or recognised, or known. */
+    private static TagScheme scheme(Dataset<Row> rows, String name, TagScheme known, Settings settings, Consumer<String> notes) {
         SeenTags seen = rows.javaRDD().mapPartitions(some -> {
             SeenTags tags = new SeenTags();
             some.forEachRemaining(row -> tags.add(row.getList(AT_TARGET)));
@@ -266,7 +275,7 @@ public final class Examples implements Data {
             return a;
         });
         String set = settings.get(Setting.TAG_SCHEME);
-        TagScheme scheme = set.equals("auto") ? seen.recognise(name) : TagScheme.valueOf(set.toUpperCase(Locale.ROOT));
+        TagScheme scheme = set.equals("auto") ? known != null && seen.isOutside() ? known : seen.recognise(name) : TagScheme.valueOf(set.toUpperCase(Locale.ROOT));
         seen.check(scheme, name);
         notes.accept(seen.says(scheme, name));
         return scheme;
@@ -276,7 +285,8 @@ public final class Examples implements Data {
         return form == Example.Form.LINE ? StringType : createArrayType(form == Example.Form.FEATURES ? createArrayType(FloatType, false) : StringType, false);
     }
 
-    /** number; tokens (array of strings) or features (array of arrays of floats); and the target's column. In no order. */
+    /** number; tokens (array of strings), features (array of arrays of floats) or, where a sequence is its own target, {@value #LINE} (string); and the target's
+     *  column. In the order of their numbers, partition after partition. */
     public Dataset<Row> rows() {
         return rows;
     }

@@ -8,7 +8,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.TreeSet;
 import org.apache.spark.api.java.JavaRDD;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
@@ -25,13 +24,13 @@ import org.rondo.kernels.Window;
  *  @param characters of its words; null where they are not read
  *  @param exact      whether words are in the vocabulary as they stand, and not in their {@link #normal} form
  *  @param features   numbers at every step; 0 where tokens are read
- *  @param labels     of tokens or of sequences; empty for other tasks
+ *  @param labels     of tokens, with all that their scheme has for each type of entity, or of sequences; empty for other tasks
  *  @param scheme     of the labels of tokens; null for other tasks
  *  @param values     numbers to predict; 0 for other tasks */
 public record Lexicon(Task task, Vocabulary words, Vocabulary characters, boolean exact, int features, List<String> labels, TagScheme scheme, int values)
         implements Serializable {
     /** Characters of a word that are read; of a longer one the first half and the last. */
-    private static final int LONGEST_WORD = 64;
+    public static final int LONGEST_WORD = 64;
     private static final int MOST_CHARACTERS = 65_536, MOST_LABELS = 65_536;
 
     /** Of a language model. */
@@ -54,8 +53,8 @@ public record Lexicon(Task task, Vocabulary words, Vocabulary characters, boolea
                 1, MOST_CHARACTERS, where);
         TagScheme data = examples.scheme(), scheme = task != Task.TAGGING ? null : learnt(data, settings);
         List<String> labels = switch (task) {
-            case TAGGING -> labels(examples.rows().javaRDD().flatMap(row -> data.convert(row.getList(Examples.AT_TARGET), scheme).iterator()), where);
-            case CLASSIFICATION -> labels(examples.rows().javaRDD().map(row -> row.getString(Examples.AT_TARGET)), where);
+            case TAGGING -> labels(examples.rows().javaRDD().flatMap(row -> data.convert(row.getList(Examples.AT_TARGET), scheme).iterator()), scheme, where);
+            case CLASSIFICATION -> labels(examples.rows().javaRDD().map(row -> row.getString(Examples.AT_TARGET)), TagScheme.NONE, where);
             default -> List.of();
         };
         if (scheme != null) scheme.allowed(labels);        // throws where a sequence may have no legal labels
@@ -83,10 +82,10 @@ public record Lexicon(Task task, Vocabulary words, Vocabulary characters, boolea
         return data == TagScheme.NONE || learnt.equals("data") ? data : TagScheme.valueOf(learnt.toUpperCase(Locale.ROOT));
     }
 
-    private static List<String> labels(JavaRDD<String> all, String where) {
-        List<String> labels = all.distinct().takeOrdered(MOST_LABELS + 1);
+    private static List<String> labels(JavaRDD<String> all, TagScheme scheme, String where) {
+        List<String> labels = List.copyOf(scheme.closed(all.distinct().takeOrdered(MOST_LABELS + 1)));
         if (labels.size() > MOST_LABELS) throw new BadInput(where + " has more than " + MOST_LABELS + " different labels, expected fewer; check which column they are in");
-        return List.copyOf(new TreeSet<>(labels));
+        return labels;
     }
 
     /** Numbers that a network must say. */

@@ -59,6 +59,11 @@ public final class SeenTags implements Serializable {
         return fitting;
     }
 
+    /** Whether every tag is O, which is the same in any scheme. */
+    public boolean isOutside() {
+        return outside == count;
+    }
+
     /** The scheme, where only one can be meant; to be said to the user ({@link #says}).
      *  @param where the tags are from, for messages
      *  @throws BadInput if tags are entities for one reason and classes for another, or fit no scheme */

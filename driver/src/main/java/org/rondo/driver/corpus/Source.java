@@ -74,7 +74,7 @@ record Source(Dataset<Row> rows, String name, Places places, List<String> origin
     static Source open(JavaSparkContext sc, String path, Examples.Target target, boolean forScoring, Settings settings, Consumer<String> notes) {
         String set = settings.get(Setting.FORMAT).strip();
         if (set.equals("table")) return Table.source(Table.open("'" + path + "'", () -> session().table(path)), false, path, target, settings, notes);
-        String format = set.equals("auto") ? formatOf(sc, path, notes) : set;
+        String format = set.equals("auto") ? formatOf(sc, path, null, notes) : set;
         return switch (format) {
             case "text" -> lines(sc, Input.of(sc, path), Records.Lines.class, Format.text(target, settings),
                     new StructType().add("text", StringType), target, target == Examples.Target.ITSELF ? Example.Form.LINE : Example.Form.TEXT, forScoring);
@@ -101,26 +101,33 @@ record Source(Dataset<Row> rows, String name, Places places, List<String> origin
         return SparkSession.builder().getOrCreate();      // on this context: a JVM has one
     }
 
-    private static String formatOf(JavaSparkContext sc, String path, Consumer<String> notes) {
+    /** By the files' names.
+     *  @param other what files are whose names do not say, and needs no note; null: that is refused */
+    static String formatOf(JavaSparkContext sc, String path, String other, Consumer<String> notes) {
         Input input = Input.of(sc, path);
         CompressionCodecFactory codecs = new CompressionCodecFactory(input.conf());
         Map<String, Path> found = new TreeMap<>();
+        Path unnamed = null;
         for (Path file : Stream.of(input.path()).filter(p -> byName(p, codecs) != null).findFirst().map(List::of).orElseGet(input::files)) {
             String format = byName(file, codecs);
-            if (format == null) throw new BadInput("the name of " + file + " does not say what its format is, expected one that ends with ."
+            if (format == null && other == null) throw new BadInput("the name of " + file + " does not say what its format is, expected one that ends with ."
                     + String.join(", .", ENDINGS.values().stream().flatMap(List::stream).sorted().toList()) + "; set " + Setting.FORMAT.option());
-            found.putIfAbsent(format, file);
+            if (format == null) unnamed = unnamed == null ? file : unnamed;
+            else found.putIfAbsent(format, file);
         }
+        if (found.isEmpty()) return other;
+        if (unnamed != null) found.putIfAbsent(other, unnamed);
         List<String> formats = List.copyOf(found.keySet());
         if (formats.size() > 1) throw new BadInput("by their names, " + found.get(formats.get(0)) + " is " + formats.get(0) + " and "
                 + found.get(formats.get(1)) + " is " + formats.get(1) + ", expected one format; give files of one, or set " + Setting.FORMAT.option());
-        notes.accept("format is " + formats.get(0) + ", by the name of " + found.get(formats.get(0)));
+        if (!formats.get(0).equals(other)) notes.accept("format is " + formats.get(0) + ", by the name of " + found.get(formats.get(0)));
         return formats.get(0);
     }
 
     private static String byName(Path file, CompressionCodecFactory codecs) {
         CompressionCodec codec = codecs.getCodec(file);
         String name = codec == null ? file.getName() : CompressionCodecFactory.removeSuffix(file.getName(), codec.getDefaultExtension());
+        if (name.indexOf('.') < 0) return null;
         String ending = name.substring(name.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
         return ENDINGS.keySet().stream().filter(format -> ENDINGS.get(format).contains(ending)).findFirst().orElse(null);
     }

@@ -3,8 +3,11 @@ package org.rondo.driver.corpus;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import org.rondo.driver.BadInput;
 
 /** How the tags of a sequence say where its entities are. A tag is O, outside of any, or a letter, a hyphen and the entity's type;
@@ -89,6 +92,15 @@ public enum TagScheme {
     public List<String> convert(List<String> tags, TagScheme to) {
         if ((this == NONE) != (to == NONE)) throw new IllegalArgumentException("tags are " + key() + ", asked for " + to.key() + "; plain classes are no entities");
         return this == NONE ? tags : to.tags(spans(tags), tags.size());
+    }
+
+    /** The labels, and of every type that one of them has all the others of this scheme: a type that was seen in entities of several tokens alone may have one of a
+     *  single token elsewhere. The same where they are NONE. */
+    SortedSet<String> closed(Collection<String> labels) {
+        SortedSet<String> closed = new TreeSet<>(labels);
+        if (this != NONE) for (String label : labels) if (letter(label) != 'O')
+            for (char letter : letters.substring(1).toCharArray()) closed.add(letter + label.substring(1));
+        return closed;
     }
 
     /** What decoding may choose from, so that it never says what the scheme forbids.

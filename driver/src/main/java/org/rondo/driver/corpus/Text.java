@@ -13,6 +13,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Spliterator;
 import java.util.Spliterators;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
@@ -38,17 +39,23 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.CollectionAccumulator;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
+import org.rondo.driver.Settings;
 import scala.Tuple2;
 import scala.util.hashing.MurmurHash3$;
 
 /** A text: by definition its lines, each ended by '\n'. Of files on any Hadoop file system they are in the order (path, offset), and read
- *  as Hadoop reads them: they end with \n, \r or \r\n, a byte order mark is dropped, compression goes by the file's name. Of a table they are
- *  its rows, in the order of its partitions and of the rows in them. */
-public final class Text {
+ *  as Hadoop reads them: they end with \n, \r or \r\n, a byte order mark is dropped, compression goes by the file's name. Of records of another format they are
+ *  in the order of those; of a table that is already a Dataset they are its rows, in the order of its partitions and of the rows in them. */
+public final class Text implements AutoCloseable {
+    /** Settings of other formats than text. */
+    private static final List<Setting<?>> OF_COLUMNS = List.of(Setting.BAD_LINES, Setting.COLUMNS_BY, Setting.COMMENT, Setting.NO_HEADER, Setting.TOKENS_COLUMN, Setting.TEXT_COLUMN);
+
     private final JavaSparkContext sc;
     private final String path;
     private final JavaRDD<Split> splits;
     private final CollectionAccumulator<Defect> defects;
+    /** What is in memory or on disk of it; null for nothing. */
+    private final Examples kept;
     /** What is mixed into it; null for nothing. */
     private final Text other;
 
@@ -62,9 +69,10 @@ public final class Text {
         Iterator<T> read(String file, long start, Iterator<String> lines);
     }
 
-    private Text(JavaSparkContext sc, String path, Function<CollectionAccumulator<Defect>, JavaRDD<Split>> splits) {
+    private Text(JavaSparkContext sc, String path, Examples kept, Function<CollectionAccumulator<Defect>, JavaRDD<Split>> splits) {
         this.sc = sc;
         this.path = path;
+        this.kept = kept;
         this.defects = sc.sc().collectionAccumulator("defects of " + path);
         this.splits = splits.apply(defects);
         this.other = null;
@@ -76,14 +84,32 @@ public final class Text {
         this.defects = own.defects;
         this.splits = splits;
         this.other = other;
+        this.kept = null;           // both are closed by who has opened them
     }
 
-    /** @param path as {@link Input} says
+    /** Of files or a table of any {@link Setting#FORMAT}, a record of which is a line: its text, or its tokens with blanks between. Their order is that of {@link Examples};
+     *  until it is closed they are in memory or on disk, but where they are plain text. That is what {@code auto} takes files for whose names do not say.
+     *  @param path  as {@link Input} says, or with format=table a table's name
+     *  @param notes hears what was chosen, and what was left out
+     *  @throws BadInput as {@link #open(JavaSparkContext, String)} or {@link Examples#read} */
+    public static Text open(JavaSparkContext sc, String path, Settings settings, Consumer<String> notes) {
+        String set = settings.get(Setting.FORMAT).strip(), format = set.equals("auto") ? Source.formatOf(sc, path, "text", notes) : set;
+        if (format.equals("text")) {
+            Text text = open(sc, path);
+            for (Setting<?> setting : OF_COLUMNS) if (settings.has(setting)) notes.accept(setting.key() + " is given, but has no effect: " + text.path + " is read as text");
+            return text;
+        }
+        Examples lines = Examples.read(sc, path, Examples.Target.ITSELF, settings.with(Setting.FORMAT, format), notes);
+        return of(lines.rows(), Examples.LINE, lines.name(), lines);
+    }
+
+    /** A plain text.
+     *  @param path as {@link Input} says
      *  @throws BadInput if there is no such path, or no file with text in it */
     public static Text open(JavaSparkContext sc, String path) {
         Input input = Input.of(sc, path);
         JavaNewHadoopRDD<LongWritable, org.apache.hadoop.io.Text> splits = input.splits(Format.class, LongWritable.class, org.apache.hadoop.io.Text.class);
-        return new Text(sc, input.path().toString(), defects -> input.inFewTasks(splits.mapPartitionsWithInputSplit((split, records) -> {
+        return new Text(sc, input.path().toString(), null, defects -> input.inFewTasks(splits.mapPartitionsWithInputSplit((split, records) -> {
             FileSplit part = (FileSplit) split;
             String file = part.getPath().toString();
             return List.of(new Split(file, part.getStart(), new Lines(file, records, defects))).iterator();
@@ -95,8 +121,12 @@ public final class Text {
      *  @param column of strings, not null
      *  @param name   for messages */
     static Text of(Dataset<Row> table, String column, String name) {
+        return of(table, column, name, null);
+    }
+
+    private static Text of(Dataset<Row> table, String column, String name, Examples kept) {
         JavaRDD<Row> rows = table.select(Table.named(column)).javaRDD();
-        return new Text(new JavaSparkContext(table.sparkSession().sparkContext()), name, defects -> rows.mapPartitionsWithIndex((partition, some) -> {
+        return new Text(new JavaSparkContext(table.sparkSession().sparkContext()), name, kept, defects -> rows.mapPartitionsWithIndex((partition, some) -> {
             Stream<Row> lines = StreamSupport.stream(Spliterators.spliteratorUnknownSize(some, Spliterator.ORDERED), false);
             return List.of(new Split(name, partition, lines.flatMap(row -> {
                 if (row.isNullAt(0)) defects.add(new Defect(name, partition, name + " has a row whose column '" + column
@@ -140,6 +170,11 @@ public final class Text {
     /** Absolute, with its file system, as given to {@link #open}; or a table's name. */
     public String path() {
         return path;
+    }
+
+    /** What is read of it afterwards is read from where it comes from. */
+    @Override public void close() {
+        if (kept != null) kept.close();
     }
 
     JavaSparkContext context() {

@@ -8,6 +8,7 @@ import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
@@ -70,6 +71,14 @@ public final class Tokens implements Data {
         } catch (RuntimeException e) {
             pieces.unpersist();
             throw e;
+        }
+    }
+
+    /** Of a text in any format.
+     *  @param path as {@link Text#open(JavaSparkContext, String, Settings, Consumer)} takes it */
+    public static Tokens read(JavaSparkContext sc, String path, Vocabulary vocabulary, Settings settings, Consumer<String> notes) {
+        try (Text text = Text.open(sc, path, settings, notes)) {
+            return encode(text, vocabulary);
         }
     }
 

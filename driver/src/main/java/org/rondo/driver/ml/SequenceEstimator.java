@@ -15,6 +15,7 @@ import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Corpus;
 import org.rondo.driver.corpus.Task;
+import org.rondo.driver.rounds.Ineffective;
 import org.rondo.driver.rounds.Plan;
 import org.rondo.driver.rounds.Progress;
 import org.rondo.driver.rounds.Trainer;
@@ -56,6 +57,7 @@ public abstract class SequenceEstimator<E extends SequenceEstimator<E, M>, M ext
         transformSchema(dataset.schema());
         Progress progress = new Logged();
         Settings settings = params.settings(this, task);
+        Ineffective.inTraining(settings).forEach(line -> LOG.warn("{}: {}", uid, params.inParams(line)));
         try {
             Model trained = new Trainer(new JavaSparkContext(dataset.sparkSession().sparkContext()), settings, progress)
                     .train(known -> Corpus.of(dataset.toDF(), uid + "'s table", settings, known, progress::note));

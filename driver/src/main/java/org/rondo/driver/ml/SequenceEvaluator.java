@@ -136,8 +136,8 @@ public final class SequenceEvaluator extends Evaluator implements DefaultParamsW
             some.forEachRemaining(row -> seen.add(row.getList(0)));
             return List.of(seen).iterator();
         }).collect().forEach(all::merge);
-        boolean outside = all.fitting().size() == TagScheme.values().length;       // all are O, as in a fold of data with few entities: the same in any scheme
-        return outside ? TagScheme.IOB2 : all.recognise(uid + "'s table");
+        return all.isOutside() ? TagScheme.IOB2 :      // as in a fold of data with few entities
+                all.recognise(uid + "'s table");
     }
 
     private static Evaluation evaluation(Task task, ClassScores classes, EntityScores entities) {

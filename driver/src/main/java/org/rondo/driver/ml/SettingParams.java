@@ -109,9 +109,13 @@ final class SettingParams implements Serializable {
 
     /** As Spark ML has it, and in its words: where the jobs' message names an option, a param. What is no param of the stage stays. */
     IllegalArgumentException refusal(BadInput e) {
-        String message = OPTION.matcher(e.getMessage()).replaceAll(option -> Matcher.quoteReplacement(
+        return new IllegalArgumentException(inParams(e.getMessage()), e);
+    }
+
+    /** A message of the jobs', which names options. */
+    String inParams(String message) {
+        return OPTION.matcher(message).replaceAll(option -> Matcher.quoteReplacement(
                 Stream.of(all).anyMatch(param -> param.name().equals(option.group(1))) ? "param " + option.group(1) : option.group()));
-        return new IllegalArgumentException(message, e);
     }
 
     Param<?>[] all() {

@@ -21,6 +21,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -47,10 +48,11 @@ record Night(LocalDate date, String data, String holdout, String history, Object
     static Night of(Settings settings, Configuration conf, Clock clock) {
         LocalDate date = date(settings.get(Setting.DATE), clock);
         int days = settings.get(Setting.DAYS), before = settings.get(Setting.HISTORY_DAYS);
-        String data = filled(settings.get(Setting.NEW_DATA), date, days, Setting.NEW_DATA), holdout = filled(settings.get(Setting.HOLDOUT), date, days, Setting.HOLDOUT),
-                history = filled(settings.get(Setting.HISTORY), date.minusDays(days), before, Setting.HISTORY);
+        String history = filled(settings.get(Setting.HISTORY), date.minusDays(days), before, Setting.HISTORY);
+        String data = filled(settings.get(Setting.NEW_DATA), date, days, Setting.NEW_DATA), holdout = filled(settings.get(Setting.HOLDOUT), date, days, Setting.HOLDOUT);
+        if (!history.equals(settings.get(Setting.HISTORY)) && list(history, conf).isEmpty()) history = "";        // of the first nights there is none yet
         ObjectNode request = new ObjectMapper().createObjectNode().put("date", date.toString()).put("data", data).put("holdout", holdout).put("history", history)
-                .put("files", files(List.of(data, holdout, history), conf));
+                .put("files", sha256(Stream.of(data, holdout, history).flatMap(path -> list(path, conf).stream()).collect(Collectors.joining("\n"))));
         Map<String, String> all = new TreeMap<>(settings.all());
         FREE.forEach(setting -> all.remove(setting.key()));
         for (Setting<?> pattern : List.of(Setting.NEW_DATA, Setting.HOLDOUT, Setting.HISTORY, Setting.DATE)) all.remove(pattern.key());     // filled in above
@@ -83,26 +85,24 @@ record Night(LocalDate date, String data, String holdout, String history, Object
         }
     }
 
-    /** A checksum over names, lengths and times of all files that there are. What is no file (a table) has none. */
-    private static String files(List<String> paths, Configuration conf) {
+    /** Names, lengths and times of all files that there are. What is no file (a table) has none. */
+    private static List<String> list(String path, Configuration conf) {
+        if (path.isEmpty()) return List.of();
         List<String> found = new ArrayList<>();
-        for (String path : paths) {
-            if (path.isEmpty()) continue;
-            try {
-                FileSystem fs = Storage.of(new Path(path), conf);
-                FileStatus[] matches = fs.globStatus(new Path(path));
-                for (FileStatus match : matches == null ? new FileStatus[0] : matches)
-                    for (RemoteIterator<LocatedFileStatus> files = fs.listFiles(match.getPath(), true); files.hasNext(); ) {
-                        FileStatus file = files.next();
-                        found.add(file.getPath() + " " + file.getLen() + " " + file.getModificationTime());
-                    }
-            } catch (IllegalArgumentException noPath) {
-                continue;                               // reading says why
-            } catch (IOException e) {
-                throw new UncheckedIOException("cannot list " + path + ": " + e.getMessage(), e);
-            }
+        try {
+            FileSystem fs = Storage.of(new Path(path), conf);
+            FileStatus[] matches = fs.globStatus(new Path(path));
+            for (FileStatus match : matches == null ? new FileStatus[0] : matches)
+                for (RemoteIterator<LocatedFileStatus> files = fs.listFiles(match.getPath(), true); files.hasNext(); ) {
+                    FileStatus file = files.next();
+                    found.add(file.getPath() + " " + file.getLen() + " " + file.getModificationTime());
+                }
+        } catch (IllegalArgumentException noPath) {
+            return List.of();                           // reading says why
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot list " + path + ": " + e.getMessage(), e);
         }
-        return sha256(found.stream().sorted().collect(Collectors.joining("\n")));
+        return found.stream().sorted().toList();
     }
 
     private static String sha256(String text) {

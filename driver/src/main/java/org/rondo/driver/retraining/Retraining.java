@@ -17,7 +17,6 @@ import org.rondo.driver.corpus.Examples;
 import org.rondo.driver.corpus.Lexicon;
 import org.rondo.driver.corpus.Profile;
 import org.rondo.driver.corpus.Task;
-import org.rondo.driver.corpus.Text;
 import org.rondo.driver.corpus.Tokens;
 import org.rondo.driver.registry.Entry;
 import org.rondo.driver.registry.Lease;
@@ -127,8 +126,8 @@ public final class Retraining {
     /** @throws BadInput if a limit is passed that stops */
     private Drift drift(Model champion, Night night, Settings own) {
         Lexicon lexicon = champion.lexicon();
-        try (Data data = lexicon.task() == Task.LANGUAGE_MODEL ? Tokens.encode(Text.open(sc, night.data()), lexicon.words())
-                : Examples.read(sc, night.data(), lexicon.values() > 1 ? Examples.Target.VALUES : lexicon.task().target(own), own, note -> { })) {
+        try (Data data = lexicon.task() == Task.LANGUAGE_MODEL ? Tokens.read(sc, night.data(), lexicon.words(), own, note -> { })
+                : Examples.read(sc, night.data(), lexicon.values() > 1 ? Examples.Target.VALUES : lexicon.task().target(own), lexicon.scheme(), own, note -> { })) {
             Drift drift = Drift.of(Profile.of(data, lexicon), Profile.of(champion.provenance().path("data").path("profile")), settings);
             drift.warnings().forEach(warning -> progress.note("drift: " + warning));
             if (!drift.stops().isEmpty()) throw new BadInput("the data of " + night.data() + " are too far from what version " + entry.current().orElseThrow().version() + " has learnt from: "

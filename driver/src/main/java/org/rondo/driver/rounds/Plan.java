@@ -2,7 +2,9 @@ package org.rondo.driver.rounds;
 
 import java.io.Serializable;
 import java.util.OptionalLong;
+import java.util.stream.Stream;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.ExecutorMemory;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.corpus.Corpus;
@@ -31,31 +33,32 @@ import org.rondo.kernels.Window;
  *  @param gradientsUntil  epochs in which gradients are averaged, after every window, before parameters are: {@link #ALL}, or
  *                         {@link Setting#UNTIL_DECAY}
  *  @param outer           takes the step on the mean of the parameters
- *  @param emaDecay        of the average over rounds; 0: none */
+ *  @param emaDecay        of the average over rounds; 0: none
+ *  @param keptFloats      that the driver keeps beside the state of training: what words' vectors start from, and the parameters of the best epoch so far */
 public record Plan(Network network, int shards, Window.Size window, Window.Size validation, boolean streams, long targets, int windowsPerEpoch, int windowsPerRound,
-                   int epochs, int gradientsUntil, Dropout dropout, Optimizer optimizer, OuterOptimizer outer, double emaDecay) implements Serializable {
+                   int epochs, int gradientsUntil, Dropout dropout, Optimizer optimizer, OuterOptimizer outer, double emaDecay, long keptFloats) implements Serializable {
     /** Of {@link #gradientsUntil}: also where there come to be more epochs. */
     static final int ALL = Integer.MAX_VALUE;
     /** Units of a direction of the layer that reads characters, unless it is set. */
     private static final int CHARACTER_HIDDEN = 25;
-    /** What a JVM takes beside heap and kernels: metaspace, code cache, thread stacks, Netty's buffers. Spark's own least. */
-    private static final long JVM_OVERHEAD = 384L << 20;
     /** What a Spark driver takes for itself; it does not start with less than 450 MiB. */
     private static final long SPARK_HEAP = 512L << 20;
 
     /** @throws BadInput if there are more windows than can be counted, or a network that cannot be laid out; if what is held out is of another
-     *                   kind than what is learnt */
+     *                   kind than what is learnt, or the model to keep cannot be told by it */
     public static Plan of(Settings settings, Corpus corpus, Shards shards) {
         Network network = network(settings, corpus.lexicon());
-        return of(settings, network, shards, corpus.validation() == null ? shards.size() : corpus.validation().largest(network, corpus.lexicon(), settings));
+        long vectors = corpus.vectors() == null ? 0 : Stream.of(corpus.vectors()).filter(vector -> vector != null).distinct().mapToLong(vector -> vector.length).sum();
+        long best = Selection.of(settings, corpus).metric() == null ? 0 : network.parameterCount();
+        return of(settings, network, shards, corpus.validation() == null ? shards.size() : corpus.validation().largest(network, corpus.lexicon(), settings), vectors + best);
     }
 
-    /** Of what is held out no window needs more memory than one of these. */
+    /** Of what is held out no window needs more memory than one of these; the last epoch's model is kept, and vectors start from random numbers. */
     public static Plan of(Settings settings, Network network, Shards shards) {
-        return of(settings, network, shards, shards.size());
+        return of(settings, network, shards, shards.size(), 0);
     }
 
-    private static Plan of(Settings settings, Network network, Shards shards, Window.Size validation) {
+    private static Plan of(Settings settings, Network network, Shards shards, Window.Size validation, long keptFloats) {
         boolean gradients = settings.get(Setting.AVERAGING).equals("gradients");
         int epochs = settings.get(Setting.EPOCHS);
         if (shards.windows() * epochs > Integer.MAX_VALUE)
@@ -70,7 +73,7 @@ public record Plan(Network network, int shards, Window.Size window, Window.Size 
                 new Dropout(settings.get(Setting.DROPOUT), settings.get(Setting.INPUT_DROPOUT), settings.get(Setting.DROPOUT_MASK).equals("window")),
                 new Optimizer(settings.get(Setting.OPTIMIZER), settings.get(Setting.MOMENTUM), settings.get(Setting.NESTEROV),
                         settings.get(Setting.WEIGHT_DECAY), settings.get(Setting.CLIP_NORM), settings.get(Setting.FROZEN_VECTORS)),
-                OuterOptimizer.of(settings), settings.get(Setting.EMA_DECAY));
+                OuterOptimizer.of(settings), settings.get(Setting.EMA_DECAY), keptFloats);
         try {
             plan.layout();
         } catch (ArithmeticException e) {
@@ -82,12 +85,12 @@ public record Plan(Network network, int shards, Window.Size window, Window.Size 
 
     /** The same with rounds of so many windows. */
     public Plan withWindowsPerRound(int windows) {
-        return new Plan(network, shards, window, validation, streams, targets, windowsPerEpoch, windows, epochs, gradientsUntil, dropout, optimizer, outer, emaDecay);
+        return new Plan(network, shards, window, validation, streams, targets, windowsPerEpoch, windows, epochs, gradientsUntil, dropout, optimizer, outer, emaDecay, keptFloats);
     }
 
     /** The same without a first phase. */
     Plan withoutFirstPhase() {
-        return new Plan(network, shards, window, validation, streams, targets, windowsPerEpoch, windowsPerRound, epochs, 0, dropout, optimizer, outer, emaDecay);
+        return new Plan(network, shards, window, validation, streams, targets, windowsPerEpoch, windowsPerRound, epochs, 0, dropout, optimizer, outer, emaDecay, keptFloats);
     }
 
     /** Whether it is known how many windows a round has. */
@@ -185,15 +188,15 @@ public record Plan(Network network, int shards, Window.Size window, Window.Size 
 
     /** Bytes outside the driver's heap. */
     public long driverOverhead() {
-        return JVM_OVERHEAD;
+        return ExecutorMemory.JVM;
     }
 
     /** Bytes of the driver's heap: the model that is kept, with velocity and average, a newer one as it is fetched, its parts as they
-     *  arrive, and the states of all shards with them, the parameters of the best epoch so far, which labelled sequences keep, and what Spark itself
+     *  arrive, and the states of all shards with them; the best epoch's parameters and pretrained vectors, where there are such; and what Spark itself
      *  takes. Replicas' vectors do not come here. */
     public long driverHeap() {
         long model = (long) network.parameterCount() * (vectors() + (emaDecay > 0 ? 1 : 0));
-        return SPARK_HEAP + Float.BYTES * (3 * (model + carriedFloats()) + (streams ? 0 : network.parameterCount()));
+        return SPARK_HEAP + Float.BYTES * (3 * (model + carriedFloats()) + keptFloats);
     }
 
     /** The step on the mean gradient needs no window. */
@@ -202,9 +205,14 @@ public record Plan(Network network, int shards, Window.Size window, Window.Size 
         return Layout.forTraining(network, new Window.Size(1, 1, word, word), false, moments());
     }
 
+    /** Bytes outside the heap of an executor's kernel that takes the step, if there is one. */
+    long bytesPerStep() {
+        return gradientsUntil != 0 ? stepLayout().bytes() : 0;
+    }
+
     /** Bytes to set as spark.executor.memoryOverhead for {@code tasks} tasks at a time in an executor. */
     public long memoryOverhead(int tasks) {
-        return JVM_OVERHEAD + tasks * bytesPerTask() + (gradientsUntil != 0 ? stepLayout().bytes() : 0);
+        return ExecutorMemory.needed(bytesPerTask(), bytesPerStep(), tasks);
     }
 
     /** Floats that the replicas of a round are averaged in: the parameters, or their gradient, and moments where they are averaged. */

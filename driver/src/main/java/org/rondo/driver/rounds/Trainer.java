@@ -5,6 +5,7 @@ import java.util.function.Function;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.ExecutorMemory;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
@@ -47,7 +48,7 @@ public final class Trainer {
         try (Output output = writes ? Output.open(sc, settings, progress) : Output.NONE; Corpus corpus = reading.apply(origin.lexicon());
                 Shards shards = corpus.training().shards(Plan.network(settings, corpus.lexicon()), corpus.lexicon(), settings)) {
             Plan planned = Plan.of(settings, corpus, shards);
-            ExecutorMemory.of(sc, planned).check(progress::note);
+            ExecutorMemory.of(sc, planned.bytesPerTask(), planned.bytesPerStep()).check("batch, seqLen, hidden", progress::note);
             Selection selection = Selection.of(settings, corpus);
             Provenance provenance = new Provenance(origin, planned, corpus, selection.metric());
             LearningRate rate = LearningRate.start(settings, corpus.validation() != null);

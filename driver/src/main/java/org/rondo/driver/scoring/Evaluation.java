@@ -20,7 +20,6 @@ import org.rondo.driver.corpus.Examples;
 import org.rondo.driver.corpus.Lexicon;
 import org.rondo.driver.corpus.TagScheme;
 import org.rondo.driver.corpus.Task;
-import org.rondo.driver.corpus.Text;
 import org.rondo.driver.corpus.Tokens;
 import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.kernels.Kernel;
@@ -99,8 +98,8 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
     public static Evaluation of(JavaSparkContext sc, Model model, String input, int known, Settings settings, Consumer<String> notes) {
         if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));
         Task task = model.lexicon().task();
-        try (Data data = task == Task.LANGUAGE_MODEL ? Tokens.encode(Text.open(sc, input), model.lexicon().words())
-                : Examples.read(sc, input, model.lexicon().values() > 1 ? Examples.Target.VALUES : task.target(settings), settings, notes)) {
+        try (Data data = task == Task.LANGUAGE_MODEL ? Tokens.read(sc, input, model.lexicon().words(), settings, notes)
+                : Examples.read(sc, input, model.lexicon().values() > 1 ? Examples.Target.VALUES : task.target(settings), model.lexicon().scheme(), settings, notes)) {
             return data instanceof Tokens tokens ? of(sc, model, tokens, known, settings) : of(sc, model, (Examples) data, settings);
         }
     }

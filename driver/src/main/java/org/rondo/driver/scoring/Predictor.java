@@ -5,6 +5,8 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Lexicon;
 import org.rondo.driver.corpus.TagScheme;
 import org.rondo.driver.corpus.Task;
@@ -108,8 +110,21 @@ final class Predictor implements AutoCloseable {
     /** Steps of lines to read together. Lines of characters are long: with a small budget each would be a batch by itself. Where there are so many
      *  tokens to choose from, or units, that these steps would take much memory, there are fewer, but never fewer than the budget. */
     int lineSteps(int budget) {
+        return lineSteps(network, budget);
+    }
+
+    private static int lineSteps(Network network, int budget) {
         long step = (Layout.forScoring(network, 1, LINE_STEPS).bytes() - Layout.forScoring(network, 1, 1).bytes()) / (LINE_STEPS - 1);
         return (int) Math.max(budget, Math.min(LINE_STEPS, LINE_BYTES / step));
+    }
+
+    /** Bytes outside the heap of a model at work on batches of {@code budget} steps, of which every one may be another word and the longest that is read; a sequence of
+     *  more steps takes more. */
+    static long usualBytes(Model model, int budget) {
+        Network network = model.network();
+        int steps = model.lexicon().task() == Task.LANGUAGE_MODEL ? lineSteps(network, budget) : budget;
+        int words = network.spelling() == null ? 0 : steps, characters = network.spelling() == null ? 0 : Lexicon.LONGEST_WORD;
+        return IntStream.of(1, steps).mapToLong(batch -> Layout.forScoring(network, new Window.Size(batch, steps / batch, words, characters)).bytes()).max().getAsLong();
     }
 
     /** Steps of the longest sequence that there is room for, whatever its memory. */

@@ -51,6 +51,7 @@ public final class ScoredCorpus {
             output.check(settings);
             try (Tally tally = new Tally(sc, progress)) {
                 var rows = scorer.score(sc, input, tally.sums(), notes);
+                scorer.warnOfMemory(sc, notes);
                 sc.setJobGroup("scoring", "score " + input, true);
                 tally.listen();
                 // a column has its name in every row of JSON, also where it is null

@@ -36,6 +36,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.ExecutorMemory;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
@@ -163,6 +164,11 @@ public final class Scorer {
         List<String> names = List.of(examples.columns());
         return examples.mapPartitions(new Work(sent(sc), names.indexOf(Examples.SEQUENCE), names.indexOf(ERROR), schema.size(), settings.get(Setting.BATCH_TOKENS), sums),
                 Encoders.row(schema));
+    }
+
+    /** Says what a task takes, and what to set, where executors have been given less. */
+    void warnOfMemory(JavaSparkContext sc, Consumer<String> notes) {
+        ExecutorMemory.of(sc, Predictor.usualBytes(model, settings.get(Setting.BATCH_TOKENS)), 0).warn(Setting.BATCH_TOKENS.key(), notes);
     }
 
     private synchronized Sent sent(JavaSparkContext sc) {

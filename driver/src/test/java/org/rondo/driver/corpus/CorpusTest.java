@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -19,6 +22,7 @@ import org.rondo.driver.Settings;
 
 class CorpusTest {
     private static JavaSparkContext sc;
+    private final List<String> notes = new ArrayList<>();
     @TempDir Path dir;
 
     @BeforeAll static void start() {
@@ -46,6 +50,53 @@ class CorpusTest {
             assertEquals(4, corpus.training().count());
             assertEquals(4, corpus.validation().count());
             assertEquals(0.25, ((Tokens) corpus.validation()).unknown());
+        }
+    }
+
+    /** A line feed in a text ends a line, and an empty text is one. */
+    @Test void aRecordIsALineOfAText() throws IOException {
+        Path plain = write("plain", "a b\nc\n\nd\n"), json = write("lines.json", "{\"text\": \"a b\\nc\"}\n\n{\"text\": \"\"}\n{\"text\": \"d\"}\n");
+        assertEquals(checksum(plain), checksum(json));
+        assertEquals(checksum(write("joined", "a b\nd\n")), checksum(write("tokens.json", "{\"tokens\": [\"a\", \"b\"]}\n{\"tokens\": [\"d\"]}\n")));
+    }
+
+    @Test void filesWhoseNamesDoNotSayAreText() throws IOException {
+        Path json = write("lines.json", "{\"text\": \"a\"}\n");
+        assertEquals(checksum(write("plain", "{\"text\": \"a\"}\n")), checksum(json, "format", "text"));
+        for (String name : List.of("csv", "lines.v2", "lines.txt", "lines")) assertEquals(checksum(write(name, "a\nb\n")), checksum(write("plain", "a\nb\n")), name);
+        assertEquals(List.of(), notes);
+        checksum(json, "format", "text", "textColumn", "body", "badLines", "skip");
+        assertEquals(List.of("badLines is given, but has no effect: file:" + json + " is read as text", "textColumn is given, but has no effect: file:" + json + " is read as text"), notes);
+        Path mixed = Files.createDirectory(dir.resolve("mixed"));
+        write("mixed/README", "a\n");
+        write("mixed/z.json", "{\"text\": \"a\"}\n");
+        assertEquals("by their names, file:" + mixed + "/z.json is json and file:" + mixed + "/README is text, expected one format; give files of one, or set --format (spark.rondo.format)",
+                assertThrows(BadInput.class, () -> checksum(mixed)).getMessage());
+    }
+
+    @Test void whatIsNoLineOfATextIsNamedOrLeftOut() throws IOException {
+        Path json = write("tokens.json", "{\"tokens\": [\"a\"]}\n{\"tokens\": [\"New York\", \"b\"]}\nno JSON\n{\"tokens\": [\"b\"]}\n"), conll = write("tab.conll", "a\tX\n\nb\tX\nNew York\tX\n");
+        String blank = " is 'New York', expected a token without a blank: a language model reads tokens with blanks between";
+        assertEquals("file:" + json + ", line 2: column tokens, number 1 of 2," + blank + " (the first of 2 sequences with something wrong); mend it, or set --badLines (spark.rondo.badLines)"
+                + " skip to leave such sequences out", assertThrows(BadInput.class, () -> checksum(json)).getMessage());
+        assertEquals("file:" + conll + ", line 3: the tokens, number 2 of 2," + blank + "; mend it, or set --badLines (spark.rondo.badLines) skip to leave such sequences out",
+                assertThrows(BadInput.class, () -> checksum(conll, "columnsBy", "tab")).getMessage());
+        notes.clear();
+        assertEquals(checksum(write("plain", "a\nb\n")), checksum(json, "badLines", "skip"));
+        assertEquals(List.of("format is json, by the name of file:" + json, "left out 2 sequences of file:" + json + " with something wrong:",
+                "  file:" + json + ", line 2: column tokens, number 1 of 2," + blank, "  file:" + json + ", line 3: 'no JSON', expected a JSON object"), notes);
+        Path features = write("features.json", "{\"features\": [[1]]}\n");
+        assertEquals("no column text or tokens in file:" + features + ", which has features; a language model reads one of them; set --textColumn (spark.rondo.textColumn) or "
+                + "--tokensColumn (spark.rondo.tokensColumn)", assertThrows(BadInput.class, () -> checksum(features)).getMessage());
+        assertEquals(0, sc.getPersistentRDDs().size());
+    }
+
+    private String checksum(Path input, String... settings) {
+        Map<String, String> all = new HashMap<>(Map.of("input", input.toString(), "validation", "0"));
+        for (int i = 0; i < settings.length; i += 2) all.put(settings[i], settings[i + 1]);
+        try (Corpus corpus = Corpus.read(sc, Settings.of(all), notes::add)) {
+            assertEquals(1, sc.getPersistentRDDs().size(), "the tokens alone");
+            return corpus.training().checksum() + corpus.lexicon().checksum();
         }
     }
 

@@ -18,6 +18,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -124,14 +125,15 @@ class LexiconTest {
         assertEquals(3, lexicon("classification", "data.json", json, "characterHidden", "2").characters().size());
     }
 
-    /** Recognised as IOB1: of A an entity of two words and one of one, and one of B. */
-    @ParameterizedTest @CsvSource({"iobes, B-A E-A S-A O S-B", "iob1, I-A I-A B-A O I-B", "iob2, B-A I-A B-A O B-B", "io, I-A I-A I-A O I-B", "data, I-A I-A B-A O I-B"})
-    void entitiesAreLearntInAnyScheme(String scheme, String expected) throws IOException {
+    /** Recognised as IOB1: of A an entity of two words and one of one, and one of B. Of both there may be any elsewhere. */
+    @ParameterizedTest @CsvSource({"iobes, B-A E-A S-A O S-B, B-A B-B E-A E-B I-A I-B O S-A S-B", "iob1, I-A I-A B-A O I-B, B-A B-B I-A I-B O", "iob2, B-A I-A B-A O B-B, B-A B-B I-A I-B O",
+            "io, I-A I-A I-A O I-B, I-A I-B O", "data, I-A I-A B-A O I-B, B-A B-B I-A I-B O"})
+    void entitiesAreLearntInAnyScheme(String scheme, String expected, String labels) throws IOException {
         String data = "u I-A\nv I-A\nw B-A\nx O\ny I-B\n";
         Lexicon lexicon = tagging(data, "learntScheme", scheme);
         assertEquals(scheme.equals("data") ? TagScheme.IOB1 : TagScheme.valueOf(scheme.toUpperCase(java.util.Locale.ROOT)), lexicon.scheme());
         List<String> tags = List.of(expected.split(" "));
-        assertEquals(tags.stream().distinct().sorted().toList(), lexicon.labels());
+        assertEquals(List.of(labels.split(" ")), lexicon.labels());
         assertEquals(tags, learnt(lexicon, data, "learntScheme", scheme));
     }
 
@@ -145,11 +147,20 @@ class LexiconTest {
         assertEquals(2, lexicon.outputs());
     }
 
-    /** IOBES of A alone: B-A=0 E-A=1 O=2. First B or O, last E or O; B E, E B, E O, O B, O O. By label that a step comes from. */
+    /** IOBES of A alone: B-A=0 E-A=1 I-A=2 O=3 S-A=4. A row of each says what may follow it; then what may be first, and last. */
     @Test void whatTheSchemeForbidsIsNotAllowed() throws IOException {
         Lexicon lexicon = tagging("u B-A\nv E-A\nw O\n", "tagScheme", "iobes");
-        boolean[] expected = {false, true, false, true, false, true, true, false, true, true, false, true, false, true, true};
-        assertArrayEquals(expected, lexicon.allowed());
+        String expected = ".EI.." + "B..OS" + ".EI.." + "B..OS" + "B..OS" + "B..OS" + ".E.OS";
+        boolean[] allowed = lexicon.allowed();
+        assertEquals(expected, IntStream.range(0, allowed.length).mapToObj(n -> allowed[n] ? "BEIOS".substring(n % 5, n % 5 + 1) : ".").collect(Collectors.joining()));
+    }
+
+    /** A type of entities of several words alone may have one of a single word elsewhere: its sentence counts. */
+    @Test void aTypeHasAllTheLabelsOfItsScheme() throws IOException {
+        Lexicon lexicon = tagging("u B-A\nv I-A\nw O\n");
+        assertEquals(List.of("B-A", "E-A", "I-A", "O", "S-A"), lexicon.labels());
+        assertEquals(List.of("S-A", "O"), learnt(lexicon, "u B-A\nw O\n", "tagScheme", "iob2"));
+        assertEquals(List.of("B", "E", "I", "S"), tagging("u B\nv E\nw B\nx E\n", "tagScheme", "iobes").labels(), "nothing is outside there");
     }
 
     /** With a CRF no label counts where one is not known; a class that is not known does not either. */

@@ -17,6 +17,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.SplittableRandom;
+import org.apache.logging.log4j.Level;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.core.LogEvent;
+import org.apache.logging.log4j.core.Logger;
+import org.apache.logging.log4j.core.appender.AbstractAppender;
+import org.apache.logging.log4j.core.config.Configurator;
+import org.apache.logging.log4j.core.config.Property;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.ml.Pipeline;
@@ -251,6 +258,29 @@ class SparkMlTest {
         assertArrayEquals(model.trained().parameters(), Model.load(path("out"), spark.sparkContext().hadoopConfiguration()).parameters());
         String there = assertThrows(IllegalArgumentException.class, () -> writes.fit(rows(40, 1))).getMessage();
         assertTrue(there.contains("already holds a model") && there.contains("param output") && !there.contains("--"), there);
+    }
+
+    @Test void paramsThatOthersMakeUselessAreSaidInTheLog() {
+        List<String> said = new ArrayList<>();
+        Configurator.setLevel(SequenceEstimator.class, Level.WARN);
+        Logger log = (Logger) LogManager.getLogger(SequenceEstimator.class);
+        AbstractAppender listener = new AbstractAppender("listener", null, null, false, Property.EMPTY_ARRAY) {
+            @Override public void append(LogEvent event) {
+                said.add(event.getLevel() + " " + event.getMessage().getFormattedMessage());
+            }
+        };
+        listener.start();
+        log.addAppender(listener);
+        try {
+            tagger().setEpochs(1).option("decayEvery", 2).option("characterEmbedding", 3).fit(rows(40, 1));
+        } finally {
+            log.removeAppender(listener);
+            Configurator.setLevel(SequenceEstimator.class, Level.ERROR);
+        }
+        said.removeIf(line -> !line.contains("no effect"));
+        assertEquals(2, said.size(), said.toString());
+        assertTrue(said.get(0).matches("WARN SequenceTagger_\\w+: decayEvery is given, but has no effect without param decay epoch"), said.get(0));
+        assertTrue(said.get(1).endsWith(": characterEmbedding is given, but has no effect without param characterHidden above 0"), said.get(1));
     }
 
     @Test void aStreamIsScored() throws Exception {

@@ -48,9 +48,13 @@ class NightTest {
     }
 
     /** 28 days of history end where the newest two days begin. */
-    @Test void historyEndsWhereTheNewDataBegin() {
-        String history = night("newData", "logs/{yyyy-MM-dd}", "days", "2", "history", "logs/{yyyy-MM-dd}", "historyDays", "28").history();
-        assertTrue(history.startsWith("logs/{2026-01-30,") && history.endsWith(",2026-02-26}"), history);
+    @Test void historyEndsWhereTheNewDataBegin() throws IOException {
+        String days = dir + "/{yyyy-MM-dd}";
+        assertEquals("", night("newData", days, "days", "2", "history", days).history(), "there is none yet");
+        Files.writeString(dir.resolve("2026-02-01"), "some text");
+        String history = night("newData", days, "days", "2", "history", days, "historyDays", "28").history();
+        assertTrue(history.startsWith(dir + "/{2026-01-30,") && history.endsWith(",2026-02-26}"), history);
+        assertEquals("logs", night("history", "logs").history(), "a path without a date must be there: reading it says so");
     }
 
     @ParameterizedTest @CsvSource(delimiter = '|', value = {

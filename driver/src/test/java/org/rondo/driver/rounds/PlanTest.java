@@ -4,13 +4,19 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
+import org.rondo.driver.corpus.Corpus;
 import org.rondo.driver.corpus.Shards;
 import org.rondo.kernels.Cell;
 import org.rondo.kernels.Head;
@@ -116,6 +122,33 @@ class PlanTest {
         assertEquals(plan.driverHeap() + 3 * 4 * 1020, averaged.driverHeap());
         assertEquals(plan.bytesPerRound(2, 1), averaged.bytesPerRound(2, 1));
         assertEquals(plan.bytesPerTask(), averaged.bytesPerTask());
+    }
+
+    /** Of the words {@code <unk> <eos> a b}: vectors 4*2, LSTM 12*(2+3+1), softmax 4*(3+1). The state of 2 streams is h and c of 3 units. The file has a vector
+     *  of a, and a mean for what is unknown. All thrice; what is kept once. */
+    @Test void theDriverKeepsTheBestEpochAndPretrainedVectors(@TempDir Path dir) throws IOException {
+        Path text = Files.writeString(dir.resolve("text"), "a b a b a b a b\n".repeat(20)), vectors = Files.writeString(dir.resolve("vectors.txt"), "a 1 2\nc 3 4\n");
+        Settings plain = Settings.of(Map.of("input", text.toString(), "unit", "word", "embedding", "2", "hidden", "3", "layers", "1", "batch", "2", "seqLen", "5", "optimizer", "sgd"));
+        long state = 3 * (8 + 72 + 16 + 2 * 6);
+        try (JavaSparkContext sc = new JavaSparkContext(TrainerTest.conf("local[1]"))) {
+            assertEquals(4 * state, ofData(sc, plain));
+            assertEquals(4 * (state + 96), ofData(sc, plain.with(Setting.STOP_AFTER, 2)));
+            assertEquals(4 * (state + 96), ofData(sc, plain.with(Setting.METRIC, "perplexity")));
+            assertEquals(4 * (state + 4), ofData(sc, plain.with(Setting.VECTORS, vectors)));
+            Path tagged = Files.writeString(dir.resolve("tagged.conll"), "a X\nb Y\n\n".repeat(20));      // <unk> a b; 2 labels, and a CRF's 2*2 and twice 2
+            Settings tagging = plain.with(Setting.TASK, "tagging").with(Setting.INPUT, tagged).with(Setting.CHARACTER_HIDDEN, 0).with(Setting.DIRECTIONS, "forward");
+            long parameters = 3 * 2 + 72 + 2 * (3 + 1) + 8;
+            assertEquals(4 * (3 * parameters + parameters), ofData(sc, tagging));
+            assertEquals(4 * 3 * parameters, ofData(sc, tagging.with(Setting.VALIDATION, "0")), "nothing tells which is best");
+        }
+    }
+
+    /** Bytes of the driver's heap beside what Spark itself takes. */
+    private static long ofData(JavaSparkContext sc, Settings settings) {
+        try (Corpus corpus = Corpus.read(sc, settings, note -> { });
+                Shards shards = corpus.training().shards(Plan.network(settings, corpus.lexicon()), corpus.lexicon(), settings)) {
+            return Plan.of(settings, corpus, shards).driverHeap() - (512 << 20);
+        }
     }
 
     @Test void moreWindowsThanCanBeCountedAreRefused() {

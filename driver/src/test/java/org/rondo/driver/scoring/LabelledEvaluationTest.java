@@ -91,6 +91,27 @@ class LabelledEvaluationTest {
         assertTrue(message.endsWith("none.json has 1 sequence to measure with, but none whose labels are all among those learnt, [x, y]; give data labelled as those to learn from, or more of both"), message);
     }
 
+    /** As of an evening's posts: what was learnt says how they are read. Two of four tokens are taken for entities, and none is one; plain classes are right or not. */
+    @Test void dataWithoutAnEntityAreMeasuredInTheSchemeThatWasLearnt() throws IOException {
+        String outside = "u O\nv O\n\nw O\nu O\n";
+        Settings settings = settings("tagging", "head", "softmax");
+        for (String learnt : List.of("u B-A\nv I-A\nw O\n", "u S-A\nv O\n", "u I-A\nv B-A\nw O\n")) {
+            Model model = biased(learnt, "learnt.conll", settings, "O");
+            Evaluation e = evaluation(model, outside, "outside.conll", settings);
+            assertEquals(4, e.targets());
+            assertEquals(1, e.entities().tokenAccuracy());
+            assertEquals(0, e.entities().overall().found());
+            Path held = dir.resolve("outside.conll");
+            try (Corpus corpus = Corpus.read(sc, settings.with(org.rondo.driver.Setting.INPUT, dir.resolve("learnt.conll")).with(org.rondo.driver.Setting.VALIDATION, held), note -> { })) {
+                assertEquals(2, corpus.validation().count());
+            }
+        }
+        Model classes = biased("u N\nv O\n", "classes.conll", settings("tagging", "head", "softmax", "tagScheme", "none"), "O");
+        assertEquals(1, evaluation(classes, outside, "outside.conll", settings).classes().accuracy());
+        String message = assertThrows(BadInput.class, () -> read(outside, "outside.conll", settings)).getMessage();
+        assertTrue(message.contains("all of them O, expected some entities to recognise the scheme by"), message);
+    }
+
     /** Always 2, of 1 and 5: squares 1 and 9; of the two numbers 1 and 4 it says 2 and 3. */
     @Test void numbersAreAsWorkedByHand() throws IOException {
         Settings one = settings("regression"), two = settings("regression", "valuesColumn", "values");

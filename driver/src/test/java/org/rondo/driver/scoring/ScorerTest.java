@@ -363,6 +363,22 @@ class ScorerTest {
         assertEquals(List.of("{\"text\":\"the cat\",\"prediction\":\"ham\",\"probabilities\":{\"ham\":0.5,\"spam\":0.5},\"error\":null}"), spark.read().textFile(dir + "/out").collectAsList());
     }
 
+    /** Words that all differ, as long as any is read: in one sequence, or each in its own. */
+    @Test void whatATaskTakesIsThatOfTheLargestBatchOfItsBudget() {
+        Model tagger = tagger(TagScheme.IOBES, List.of("B-A", "E-A", "I-A", "O", "S-A"), Loss.CRF);
+        List<String> words = IntStream.range(0, 50).mapToObj(n -> "x".repeat(70) + "ab".charAt(n % 2) + n).toList();
+        long together = bytes(tagger, List.of(words)), apart = bytes(tagger, words.stream().<List<?>>map(List::of).toList());
+        assertEquals(Math.max(together, apart), Predictor.usualBytes(tagger, 50));
+        Model classifier = classifier();
+        assertEquals(Math.max(Layout.forScoring(classifier.network(), 1, 640).bytes(), Layout.forScoring(classifier.network(), 640, 1).bytes()), Predictor.usualBytes(classifier, 640));
+        Model lines = languageModel("word", "<unk>\n<eos>\na\n");
+        assertTrue(Predictor.usualBytes(lines, 640) >= Layout.forScoring(lines.network(), 1, 8192).bytes(), "of 8,192 steps of lines");
+    }
+
+    private static long bytes(Model model, List<List<?>> sequences) {
+        return model.lexicon().encode(0, model.network(), sequences, null, 0, 50).sizes().stream().mapToLong(size -> Layout.forScoring(model.network(), size).bytes()).max().orElseThrow();
+    }
+
     @Test void whatIsThereIsReplacedOnlyIfAskedAndOnlyIfItIsAScoredCorpus() throws IOException {
         Path file = Files.writeString(dir.resolve("a.txt"), "the cat\n"), own = Files.createDirectories(dir.resolve("own"));
         Files.writeString(own.resolve("thesis.tex"), "x");
