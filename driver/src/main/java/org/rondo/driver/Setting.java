@@ -127,6 +127,10 @@ public record Setting<T>(String key, String fallback, String expected, String do
     public static final Setting<String> OUTPUT_FORMAT = choice("outputFormat", "parquet", "of what score writes: parquet, or json, an object a line", "parquet", "json");
     public static final Setting<Boolean> OVERWRITE = flag("overwrite", "replace what is in the output directory");
 
+    public static final Setting<String> VOCABULARY = text("vocabulary", "", "import: file with a token a line, the line's number from 0 is its id; <unk> must be among them, with unit=word <eos> too; none: the model reads features");
+    public static final Setting<String> CHARACTERS = text("characters", "", "import: file with a character a line, of a model that reads words' characters");
+    public static final Setting<String> LABELS = text("labels", "", "import: file with a label a line, in the order of the model's outputs (task=tagging or classification)");
+
     public static final Setting<String> PROMPT = text("prompt", "", "text to go on from");
     public static final Setting<Integer> LENGTH = integer("length", 500, 1, 10_000_000, "tokens to generate");
     public static final Setting<Double> TEMPERATURE = decimal("temperature", "0.8", 0, 100, "below 1 more certain, above 1 more varied; 0 always takes the likeliest token");

@@ -104,6 +104,8 @@ class CommandTest {
         for (String doc : List.of("folder on this machine to write page, picture and table to", "directories of trained models, with commas between",
                 "of the deep networks", "sequences read side by side")) assertTrue(help.contains(doc), doc + " in " + help);
         assertFalse(help.contains("directory to write the model to"), help);
+        assertTrue(parse("export", "--help").help().replaceAll("\\s+", " ").contains("pytorch: a state dict in safetensors' format; or onnx"));
+        assertTrue(parse("import", "--help").help().replaceAll("\\s+", " ").contains("of the input: pytorch (default: pytorch)"));
         for (Job job : Job.ALL) assertTrue(job.settings().containsAll(job.docs().keySet()), job.name());
     }
 

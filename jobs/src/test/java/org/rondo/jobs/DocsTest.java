@@ -2,9 +2,11 @@ package org.rondo.jobs;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.StringReader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -23,6 +25,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
@@ -92,8 +95,9 @@ class DocsTest {
         boolean jar = !submit;
         for (int i = 0; i < words.size(); i++) {
             String word = words.get(i), name = word.replaceFirst("=.*", "");
+            boolean ours = name.equals("--name") && !job.isEmpty() && List.of("retrain", "models").contains(job.get(0));      // elsewhere it is the application's
             if (jar && submit) job.add(word);                                     // all after the jar is the job's
-            else if (valued.contains(name)) {
+            else if (valued.contains(name) && !ours) {
                 String value = word.contains("=") ? word.substring(name.length() + 1) : i + 1 < words.size() ? words.get(++i) : "";
                 if (value.isEmpty()) throw new BadInput(name + " needs a value");
                 spark(name, value, conf);
@@ -103,11 +107,12 @@ class DocsTest {
                 if (!word.endsWith("rondo.jar")) throw new BadInput(word + " is not rondo.jar");
                 jar = true;
             } else {
-                job.add(word.equals("JOB") ? "train" : word);
+                job.add(word);
                 if (word.startsWith("-") && !word.contains("=") && !FLAGS.contains(word) && i + 1 < words.size()) job.add(words.get(++i));
             }
         }
-        if (job.equals(List.of("JOB"))) job.set(0, "train");
+        job.replaceAll(word -> word.equals("JOB") ? "train" : word.equals("N") ? "1" : word);      // as in a synopsis
+        job.removeIf("..."::equals);
         Command command = Command.parse(job.toArray(String[]::new), 100);
         Settings.of(conf, command.options());
         for (String option : groups.stream().flatMap(group -> OPTION.matcher(group).results().map(found -> found.group())).filter(option -> !option.equals("--key")).toList()) {
@@ -153,6 +158,21 @@ class DocsTest {
             }
         }
         assertEquals("", String.join("\n", problems));
+    }
+
+    /** Where there is a Python to ask. */
+    @Test void theDagIsPython(@TempDir Path folder) throws Exception {
+        Process python;
+        try {
+            ProcessBuilder compile = new ProcessBuilder("python3", "-m", "py_compile", Page.ROOT.resolve("docs/airflow_dag.py").toString()).redirectErrorStream(true);
+            compile.environment().put("PYTHONPYCACHEPREFIX", folder.toString());
+            python = compile.start();
+        } catch (IOException e) {
+            assumeTrue(false, "no python3: " + e.getMessage());
+            return;
+        }
+        String said = new String(python.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, python.waitFor(), said);
     }
 
     @Test void everyLinkLeadsSomewhereAndEveryPageIsReached() throws IOException {

@@ -76,6 +76,16 @@ class RondoTest extends Terminal {
                 arguments("train --input DIR/text --output abfss://box@account/model", "--packages org.apache.hadoop:hadoop-azure:"),
                 arguments("generate --model s3a://bucket/model", "hadoop-aws"),
                 arguments("plan --input nowhere://x/text", "No FileSystem for scheme \"nowhere\""),
+                arguments("export --output DIR/exported --format onnx", "model is missing, expected directory of a trained model; set --model"),
+                arguments("export --model DIR/nowhere --output DIR/exported --format onnx", "there is no directory file:DIR/nowhere, expected a model"),
+                arguments("export --model DIR/full --output DIR/exported --format onnx", "model.json is missing, so file:DIR/full is not a whole model"),
+                arguments("export --model DIR/file --output DIR/exported --format onnx", "which is a file"),
+                arguments("import --input DIR/nowhere --output DIR/imported", "input DIR/nowhere is not there, expected the state dict in safetensors' format; set --input (spark.rondo.input)"),
+                arguments("import --input DIR/text --output DIR/imported --vocabulary DIR/text", "DIR/text is not a whole safetensors file"),
+                arguments("import --input DIR/full --output DIR/imported", "input DIR/full is a directory, expected a file, the state dict in safetensors' format"),
+                arguments("import --input DIR/text --output DIR/imported --format onnx", "format is 'onnx', expected pytorch, which import reads; set --format (spark.rondo.format)"),
+                arguments("import --input DIR/text --output DIR/full", "DIR/full exists and holds no model of Rondo; set --output to another directory, or --overwrite to write into it"),
+                arguments("import --input DIR/text --output DIR/file --overwrite", "DIR/file is a file, expected a directory"),
                 arguments("bench kernels --shapes S1,S7", "shapes has 'S7', expected some of S1, S2, S3, S4, S5, S6; set --shapes"),
                 arguments("bench kernels --shapes S1 --scoring", "shapes has 'S1', expected some of S2, S3, S4; set --shapes"),
                 arguments("bench kernels --isa mmx", "portable, all; set --isa"),
@@ -107,6 +117,36 @@ class RondoTest extends Terminal {
         assertEquals("mine", Files.readString(folder.resolve("file")));
         for (String output : List.of("model-of-bad-input", "flow-of-bad-input"))
             assertFalse(Files.exists(folder.resolve(output)), "an empty directory is left: " + output);
+    }
+
+    @Test void aModelGoesToPyTorchAndBackAndToOnnx() throws IOException {
+        assertEquals(Rondo.DONE, run("train --input DIR/text --output DIR/travels" + SMALL), err());
+        assertEquals(Rondo.DONE, run("export --model DIR/travels --output DIR/pytorch --format pytorch"), err());
+        assertEquals("file=" + folder.resolve("pytorch/model.safetensors") + System.lineSeparator(), out());
+        assertEquals(Rondo.DONE, run("import --input DIR/pytorch/model.safetensors --vocabulary DIR/pytorch/vocabulary.txt --output DIR/back"), err());
+        assertEquals("model=" + folder.resolve("back") + System.lineSeparator(), out());
+        assertTrue(err().contains("pytorch/model.safetensors is a model for language-model: 28 tokens of 4 numbers, 1 layer of 8 units (lstm), 28 outputs"), err());
+        for (String file : List.of("model.safetensors", "vocabulary.txt")) assertEquals(-1, Files.mismatch(folder.resolve("travels").resolve(file), folder.resolve("back").resolve(file)), file);
+        assertRefused("import --input DIR/pytorch/model.safetensors --vocabulary DIR/pytorch/vocabulary.txt --output DIR/back", "already holds a model; set --output to another directory, or --overwrite");
+        assertEquals(Rondo.DONE, run("import --input DIR/pytorch/model.safetensors --vocabulary DIR/pytorch/vocabulary.txt --output DIR/back --overwrite"), err());
+
+        for (String format : List.of("", " --format torch")) assertRefused("export --model DIR/travels --output DIR/none" + format,
+                "format is '" + (format.isEmpty() ? "missing" : "torch") + "', expected pytorch or onnx; set --format (spark.rondo.format)");
+        assertFalse(Files.exists(folder.resolve("none")));
+        assertRefused("export --model DIR/travels --output DIR/pytorch --format onnx", "already holds an exported model; set --output to another directory, or --overwrite to replace it");
+        assertRefused("export --model DIR/travels --output DIR/travels --format onnx --overwrite", "which export has not written; set --output to another directory");
+        assertRefused("export --model DIR/travels --output DIR/file --format onnx --overwrite", "is a file, expected a directory to write to");
+        assertEquals(Rondo.DONE, run("export --model DIR/travels --output DIR/pytorch --format onnx --overwrite"), err());
+        try (Stream<Path> files = Files.list(folder.resolve("pytorch"))) {
+            assertEquals(List.of("architecture.json", "model.onnx", "vocabulary.txt"), files.map(file -> file.getFileName().toString()).sorted().toList(), "nothing of the export before is left");
+        }
+        Files.delete(folder.resolve("pytorch/architecture.json"));      // as one that was killed leaves it
+        assertEquals(Rondo.DONE, run("export --model DIR/travels --output DIR/pytorch --format pytorch"), err());
+    }
+
+    private void assertRefused(String line, String why) {
+        assertEquals(Rondo.BAD_INPUT, run(line), err());
+        assertTrue(err().contains(why), err());
     }
 
     @ParameterizedTest

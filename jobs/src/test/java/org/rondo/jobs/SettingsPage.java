@@ -47,7 +47,7 @@ final class SettingsPage {
             for (Job.Group group : job.groups())
                 for (Setting<?> setting : group.settings())
                     if (seen.add(setting)) groups.computeIfAbsent(group.heading(), heading -> new ArrayList<>()).add(setting);
-        if (!seen.containsAll(Setting.ALL)) throw new AssertionError("settings that no job reads: " + Setting.ALL.stream().filter(setting -> !seen.contains(setting)).map(Setting::key).toList());
+        for (Setting<?> setting : Setting.ALL) if (seen.add(setting)) groups.computeIfAbsent("Of programs alone, and of no job", heading -> new ArrayList<>()).add(setting);
         return groups;
     }
 

@@ -7,6 +7,7 @@
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun.malloc=                       the same, malloc as glibc has it by default
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun=ScoreBench                    scoring a corpus on Spark, beside the kernel alone and ONNX Runtime
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun=PytorchFixtures               writes worker-kernels/src/test/resources/pytorch
+ *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun=PytorchCheck                  fails where PyTorch says something else of an exported or imported model
  *  ./mvnw -q -Ppeers -pl peers -am -DskipTests verify -Drun=OnnxFixtures                  writes worker-kernels/src/test/resources/onnxruntime
  * </pre>
  */

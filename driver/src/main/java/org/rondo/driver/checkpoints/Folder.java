@@ -17,8 +17,10 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FSDataOutputStreamBuilder;
@@ -75,6 +77,14 @@ public final class Folder {
         }
     }
 
+    /** Of all that is there, at one moment: {@link #list} of a local disk looks at each file too, and leaves out those that have gone by then. */
+    public List<String> names() throws IOException {
+        if (!(fs instanceof RawLocalFileSystem local)) return Stream.of(list()).map(file -> file.getPath().getName()).toList();
+        String[] names = local.pathToFile(path).list();
+        if (names == null && fs.exists(path)) throw new IOException(path + " cannot be listed");
+        return names == null ? List.of() : List.of(names);
+    }
+
     /** There, a directory, and with nothing in it. */
     public boolean isEmpty() throws IOException {
         return list().length == 0 && fs.exists(path);
@@ -85,7 +95,7 @@ public final class Folder {
     }
 
     /** When it returns, the file is where a killed process or, where the file system can sync, a power cut leaves it. */
-    Seal write(String name, Writer writer) throws IOException {
+    public Seal write(String name, Writer writer) throws IOException {
         Path file = new Path(path, name);
         MessageDigest sha256 = sha256();
         try (FSDataOutputStream out = fs.create(file, true)) {

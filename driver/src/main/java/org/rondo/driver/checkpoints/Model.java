@@ -132,7 +132,7 @@ public final class Model {
     private void write(Folder folder) throws IOException {
         folder.fs.mkdirs(folder.path);
         ObjectNode json = JsonNodeFactory.instance.objectNode();
-        architecture(json.putObject("architecture"));
+        json.set("architecture", architecture());
         SealedJson.put(json, TENSORS, folder.write(TENSORS, out -> Safetensors.write(out, Map.of("format", "pt"), entries())));
         if (lexicon.words() != null) SealedJson.put(json, VOCABULARY, folder.write(VOCABULARY, lexicon.words()::write));
         if (lexicon.characters() != null) SealedJson.put(json, CHARACTERS, folder.write(CHARACTERS, lexicon.characters()::write));
@@ -140,8 +140,9 @@ public final class Model {
         SealedJson.write(folder, MODEL, json);
     }
 
-    /** What {@link #network} and {@link #lexicon} read. */
-    private void architecture(ObjectNode a) {
+    /** Network and lexicon, vocabularies aside, as {@code model.json} has them. */
+    public ObjectNode architecture() {
+        ObjectNode a = JsonNodeFactory.instance.objectNode();
         a.put("task", lexicon.task().key());
         if (lexicon.words() != null) a.put("unit", lexicon.words().unit());
         a.put("vocab", network.vocab()).put("embedding", network.embedding()).put("cell", network.cell().name())
@@ -153,6 +154,7 @@ public final class Model {
         if (lexicon.task() != Task.LANGUAGE_MODEL) a.put("wordForm", lexicon.exact() ? "exact" : "normal");
         if (lexicon.scheme() != null) a.put("scheme", lexicon.scheme().key());
         if (!lexicon.labels().isEmpty()) lexicon.labels().forEach(a.putArray("labels")::add);
+        return a;
     }
 
     /** @throws BadInput if the directory is not a whole model, to the bit, of this version or an older one */

@@ -17,7 +17,8 @@ import org.rondo.driver.checkpoints.Folder.Seal;
 /** A JSON file that seals itself, and other files of its directory: {@code format}, {@code sha256} of all the rest, {@code files}
  *  with length and SHA-256 of each. Written after those, it makes the directory whole. */
 public final class SealedJson {
-    private static final int FORMAT = 1;
+    /** Of what this version writes; every one from 1 on is read, and has stored models in the tests. */
+    static final int FORMAT = 1;
     private static final ObjectMapper JSON = JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .enable(JsonNodeFeature.WRITE_PROPERTIES_SORTED).build();
     private static final ObjectMapper AS_GIVEN = new ObjectMapper();

@@ -34,8 +34,8 @@ import scala.Tuple2;
 public final class Vocabulary implements Serializable {
     private static final long serialVersionUID = 1;
     public static final int UNKNOWN = 0;
-    static final String UNK = "<unk>", EOS = "<eos>";
-    static final String CHARACTER = "character", WORD = "word", TOKEN = "token";
+    public static final String UNK = "<unk>", EOS = "<eos>";
+    public static final String CHARACTER = "character", WORD = "word", TOKEN = "token";
 
     private final String unit;
     private final String[] tokens;
@@ -288,7 +288,8 @@ public final class Vocabulary implements Serializable {
         return out.toByteArray();
     }
 
-    private static String escape(String token) {
+    /** A token as its line in a file; see {@link #write}. */
+    public static String escape(String token) {
         StringBuilder escaped = new StringBuilder();
         token.codePoints().forEach(c -> {
             switch (c) {
@@ -308,7 +309,10 @@ public final class Vocabulary implements Serializable {
         return escaped.toString();
     }
 
-    private static String unescape(String written, String where) {
+    /** The inverse of {@link #escape}.
+     *  @param where the line is, for messages
+     *  @throws BadInput for an unknown escape */
+    public static String unescape(String written, String where) {
         StringBuilder token = new StringBuilder();
         for (int at = 0; at < written.length(); at++) {
             char c = written.charAt(at);

@@ -165,7 +165,7 @@ public final class Entry {
         Optional<Integer> before = expected.filter(e -> e.version() == version).map(Pointer::before).orElse(expected.map(Pointer::version));
         if (by.equals(ROLLBACK)) before = pointers.lines().stream().map(Pointer::of).filter(p -> p.version() == version).findFirst().flatMap(Pointer::before)
                 .filter(b -> !expected.orElseThrow().pruned().contains(b));
-        return append(expected, new Pointer(0, version, now(), by, reason, before, expected.map(Pointer::pruned).orElse(Set.of())));
+        return append(expected, new Pointer(0, 0, version, now(), by, reason, before, expected.map(Pointer::pruned).orElse(Set.of())));
     }
 
     /** Makes a version current that can be loaded.
@@ -222,11 +222,11 @@ public final class Entry {
 
     /** Says that versions are pruned: from here on none of them can become current, however long their deletion takes. */
     Pointer pruned(Pointer current, Set<Integer> pruned) {
-        return append(Optional.of(current), new Pointer(0, current.version(), current.date(), current.by(), current.reason(), current.before(), pruned));
+        return append(Optional.of(current), new Pointer(0, current.serial(), current.version(), current.date(), current.by(), current.reason(), current.before(), pruned));
     }
 
     private Pointer append(Optional<Pointer> expected, Pointer next) {
-        long after = expected.map(Pointer::serial).orElse(0L);
+        long after = expected.map(Pointer::line).orElse(0L);
         Optional<Ledger.Line> line = pointers.append(after, next.json());
         if (line.isEmpty()) throw new BadInput("the current version of " + path() + " has changed since it was read: it was "
                 + expected.map(Pointer::toString).orElse("none") + ", and is " + current().map(Pointer::toString).orElse("none") + "; nothing was changed, look at it and run again");

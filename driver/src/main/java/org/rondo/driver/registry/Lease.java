@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -15,13 +17,12 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.fs.FileSystem;
-import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.UserGroupInformation;
 import org.apache.hadoop.util.ShutdownHookManager;
 import org.rondo.driver.BadInput;
 
 /** The right to change an entry, alone and for a while: a line of its ledger of leases, and another for every renewal, so that a renewal by who stood still and
- *  the taking by who found it expired cannot both succeed. A thread renews it six times in its length. Others take it once it is released, or has expired by their clock. */
+ *  the taking by who found it expired cannot both succeed. A thread renews it six times in its length. Others take it once it is released, or has expired by their clock, or once its holder is gone, where they can see that. */
 public final class Lease implements AutoCloseable {
     /** A lease of the shortest length is renewed six times in it. */
     private static final Duration SHORTEST = Duration.ofMillis(60);
@@ -71,7 +72,7 @@ public final class Lease implements AutoCloseable {
 
     private static void refuse(Ledger ledger, Ledger.Line line) {
         ObjectNode c = line.content();
-        if (c.path("released").asBoolean() || !Instant.now().isBefore(Instant.parse(c.path("expires").asText()))) return;
+        if (c.path("released").asBoolean() || !Instant.now().isBefore(Instant.parse(c.path("expires").asText())) || isGone(c)) return;
         throw new BadInput(ledger.path(0).getParent().getParent() + " is held by " + name(c) + ", until " + c.path("expires").asText()
                 + " if it is not renewed; wait for it to end, or, if it was killed, run again after that time");
     }
@@ -94,7 +95,7 @@ public final class Lease implements AutoCloseable {
 
     private BadInput lost() {
         Optional<Ledger.Line> now = ledger.newest();
-        Path entry = ledger.path(0).getParent().getParent();
+        org.apache.hadoop.fs.Path entry = ledger.path(0).getParent().getParent();
         return new BadInput("this process stood still for longer than its lease of " + entry + " lasts (" + length.toMillis() + " ms), and "
                 + now.map(line -> name(line.content())).orElse("somebody") + " has taken it; nothing of " + entry + " was changed since, run again");
     }
@@ -135,8 +136,28 @@ public final class Lease implements AutoCloseable {
         if (!ShutdownHookManager.get().isShutdownInProgress()) ShutdownHookManager.get().removeShutdownHook(atEnd);
     }
 
+    /** Whether the holder was a process of those that this one sees, and is none any more: then nobody needs to wait. */
+    private static boolean isGone(ObjectNode line) {
+        String seen = processes();
+        if (seen.isEmpty() || !line.path("processes").asText().equals(seen) || line.path("started").asText().isEmpty()) return false;
+        Instant started = Instant.parse(line.path("started").asText());
+        // another has its number if it began at another time; a clock that is set moves that a little
+        return ProcessHandle.of(line.path("pid").asLong()).flatMap(process -> process.info().startInstant())
+                .filter(start -> Duration.between(started, start).abs().compareTo(Duration.ofMinutes(1)) < 0).isEmpty();
+    }
+
+    /** Which processes this one sees: those of a start of the machine, and of a container on it. Empty where it is not Linux. */
+    private static String processes() {
+        try {
+            return Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip() + " " + Files.readSymbolicLink(Path.of("/proc/self/ns/pid"));
+        } catch (IOException | UnsupportedOperationException unknown) {
+            return "";
+        }
+    }
+
     private static ObjectNode holder(String job) {
         return JsonNodeFactory.instance.objectNode().put("job", job).put("user", user()).put("host", host()).put("pid", ProcessHandle.current().pid())
+                .put("started", ProcessHandle.current().info().startInstant().map(Instant::toString).orElse("")).put("processes", processes())
                 .put("lease", UUID.randomUUID().toString()).put("since", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     }
 

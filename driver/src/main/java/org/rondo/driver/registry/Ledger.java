@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.UUID;
-import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.checkpoints.Folder;
@@ -142,10 +141,7 @@ final class Ledger {
     /** From the highest to the lowest. */
     private List<Long> numbers() throws IOException {
         List<Long> numbers = new ArrayList<>();
-        for (FileStatus file : folder.list()) {
-            String name = file.getPath().getName();
-            if (name.matches("\\d{6,15}\\.json")) numbers.add(Long.parseLong(name.substring(0, name.indexOf('.'))));
-        }
+        for (String name : folder.names()) if (name.matches("\\d{6,15}\\.json")) numbers.add(Long.parseLong(name.substring(0, name.indexOf('.'))));
         numbers.sort(Comparator.reverseOrder());
         return numbers;
     }

@@ -112,6 +112,23 @@ class SafetensorsTest {
         assertTrue(assertThrows(BadInput.class, () -> read(zero)).getMessage().contains("the header's length is 0, expected 2 to 8"));
     }
 
+    /** Numbers by IEEE 754's tables: 1, -2, the largest and the smallest half, -0, infinity; bfloat16 is a float's upper half. */
+    @Test void otherFloatsAreConverted() throws IOException {
+        assertArrayEquals(bits(new float[] {1, -2, 65504, 0x1p-24f, -0f, Float.POSITIVE_INFINITY, 1365 / 4096f}), bits(converted("F16", "003c00c0ff7b01000080007c5535")));
+        assertArrayEquals(bits(new float[] {1, -2, 3.140625f}), bits(converted("BF16", "803f00c04940")));
+        assertArrayEquals(bits(new float[] {1, 0.1f}), bits(converted("F64", "000000000000f03f" + "9a9999999999b93f")));
+        assertTrue(assertThrows(BadInput.class, () -> converted("I64", "0100000000000000")).getMessage().startsWith("f: a has dtype I64, expected F32 or F64 or F16 or BF16; "));
+    }
+
+    private static float[] converted(String type, String hex) throws IOException {
+        byte[] numbers = HexFormat.of().parseHex(hex);
+        int n = numbers.length / (type.endsWith("16") ? 2 : 8);
+        byte[] file = concat(file("{\"a\":{\"dtype\":\"" + type + "\",\"shape\":[" + n + "],\"data_offsets\":[0," + numbers.length + "]}}"), numbers);
+        float[] into = new float[n];
+        Safetensors.readAny(new ByteArrayInputStream(file), file.length, "f", (name, shape) -> new Safetensors.Entry(name, into));
+        return into;
+    }
+
     private static Safetensors.Entry fresh(String name, List<Integer> shape) {
         return new Safetensors.Entry(name, shape, new float[shape.stream().reduce(1, (a, b) -> a * b)], 0);
     }

@@ -230,7 +230,9 @@ class RegistryTest {
         for (int version = 1; version <= 4; version++) finished(entry, version, "promoted");
         entry.promote(3, "");
         Optional<Pointer> read = entry.current();
-        entry.pruned(read.orElseThrow(), Set.of(1, 2));       // and was killed before it deleted any
+        Pointer pruned = entry.pruned(read.orElseThrow(), Set.of(1, 2));       // and was killed before it deleted any
+        assertEquals(read.get().toString(), pruned.toString(), "the version is current since the same time");
+        assertEquals(pruned, entry.current().orElseThrow());
         assertTrue(message(() -> entry.point(read, 1, "promote", "")).contains("has changed since it was read"));
         assertTrue(message(() -> entry.promote(1, "")).contains("has no version 1, it was pruned"));
         assertEquals(List.of("4 promoted", "3 current"), states(entry));
