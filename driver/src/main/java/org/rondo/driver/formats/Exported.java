@@ -27,9 +27,9 @@ import org.rondo.kernels.Network;
  *  {@code characters.txt} and {@code labels.txt} where the model has them, and {@code architecture.json}, which is written last: a directory without it is none. */
 public final class Exported {
     static final String ARCHITECTURE = "architecture.json", TENSORS = "model.safetensors", GRAPH = "model.onnx", VOCABULARY = "vocabulary.txt", CHARACTERS = "characters.txt",
-            LABELS = "labels.txt";
+            LABELS = "labels.txt", SUMMARY = "summary.json";
     /** In the order in which they are deleted: without the first the others are nothing. */
-    private static final List<String> OWN = List.of(ARCHITECTURE, TENSORS, GRAPH, VOCABULARY, CHARACTERS, LABELS);
+    private static final List<String> OWN = List.of(ARCHITECTURE, TENSORS, GRAPH, VOCABULARY, CHARACTERS, LABELS, SUMMARY);
     /** Of architecture.json. */
     static final int FORMAT = 1;
     private static final ObjectMapper JSON = new ObjectMapper();
