@@ -111,8 +111,8 @@ class WarmStartTest {
     @Test void ofTheSameHistoryOtherLinesAreLearntWithAnotherText() throws IOException {
         Files.writeString(dir.resolve("history.txt"), IntStream.range(0, 1000).mapToObj(line -> "h" + line + "\n").collect(Collectors.joining()));
         List<Set<String>> drawn = new ArrayList<>();
-        for (String text : List.of("aaaa bbb\n", "aaaa bbb\n", "aaaa bbbb\n")) {
-            Files.writeString(dir.resolve("night.txt"), text.repeat(260));
+        for (String more : List.of("", "", "b\n")) {
+            Files.writeString(dir.resolve("night.txt"), "aaaa bbb\n".repeat(270) + more);
             String[] all = with(TEXT, "history", dir.resolve("history.txt").toString(), "historyShare", "0.5", "maxVocabulary", "5000");
             try (Corpus corpus = Corpus.read(sc, settings("night.txt", "none", all), note -> { })) {
                 drawn.add(IntStream.range(0, 1000).mapToObj(line -> "h" + line).filter(word -> corpus.lexicon().id(word) != Vocabulary.UNKNOWN).collect(Collectors.toSet()));
