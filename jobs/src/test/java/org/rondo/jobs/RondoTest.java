@@ -32,6 +32,7 @@ import org.rondo.driver.rounds.WindowTime;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.NativeLibrary;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -140,8 +141,11 @@ class RondoTest extends Terminal {
         try (Stream<Path> files = Files.list(folder.resolve("pytorch"))) {
             assertEquals(List.of("architecture.json", "model.onnx", "vocabulary.txt"), files.map(file -> file.getFileName().toString()).sorted().toList(), "nothing of the export before is left");
         }
-        Files.delete(folder.resolve("pytorch/architecture.json"));      // as one that was killed leaves it
-        assertEquals(Rondo.DONE, run("export --model DIR/travels --output DIR/pytorch --format pytorch"), err());
+        Files.delete(folder.resolve("pytorch/architecture.json"));      // as one that was killed leaves it, or a program of others
+        byte[] graph = Files.readAllBytes(folder.resolve("pytorch/model.onnx"));
+        for (String overwrite : List.of("", " --overwrite")) assertRefused("export --model DIR/travels --output DIR/pytorch --format pytorch" + overwrite,
+                "holds model.onnx and no architecture.json, so it is another program's, or an export that was killed; set --output to another directory, or delete this one");
+        assertArrayEquals(graph, Files.readAllBytes(folder.resolve("pytorch/model.onnx")), "and nothing of it is deleted");
     }
 
     private void assertRefused(String line, String why) {
