@@ -24,13 +24,13 @@ slice 2 > "$dir/data/$(day 2).txt"
 slice 3 | awk '{ for (i = NF; i > 0; i--) printf "%s ", $i; print "" }' > "$dir/data/$(day 5).txt"      # every line backwards
 
 # --- The nights ----------------------------------------------------------------------------------------------------------------
-night() {       # its number, the exit code that is expected, more settings
+night() {       # its number, the exit code that is expected, the share of history
     echo
     echo "=== night $1, $(day "$1")"
     local code=0
     "$rondo" retrain --master 'local[*]' --registry "$dir/registry" --name words --newData "$dir/data/{yyyy-MM-dd}.txt" --date "$(day "$1")" --holdout "$holdout" \
-        --history "$dir/data/{yyyy-MM-dd}.txt" --historyShare 0.5 --unit word --minCount 2 --maxVocabulary 20000 \
-        --hidden 128 --embedding 128 --layers 1 --tied --dropout 0.4 --batch 20 --seqLen 35 --epochs 3 --learningRate 0.002 --warmUp 20 --validation 0 "${@:3}" || code=$?
+        --history "$dir/data/{yyyy-MM-dd}.txt" --historyShare "${3:-0.5}" --unit word --minCount 2 --maxVocabulary 20000 \
+        --hidden 128 --embedding 128 --layers 1 --tied --dropout 0.4 --batch 20 --seqLen 35 --epochs 3 --learningRate 0.002 --warmUp 20 || code=$?
     echo "exit code $code"
     "$rondo" models --registry "$dir/registry" | sed '$d'                       # the table; its last line is JSON
     ((code == $2)) || { echo "nightly: night $1 ended with exit code $code, expected $2" >&2; exit 1; }
@@ -40,7 +40,7 @@ night 2 0       # more of the same: better
 night 3 2       # empty
 night 4 2       # broken: mended by hand, or set aside
 mkdir -p "$dir/aside" && mv "$dir/data/$(day 4).txt" "$dir/aside"
-night 5 3 --historyShare 0.02       # worse, and hardly anything of the days before to keep it: the champion stays
+night 5 3 0.02       # worse, and hardly anything of the days before to keep it: the champion stays
 night 2 0       # again: finds its own result
 echo
 "$rondo" models rollback --registry "$dir/registry" --name words

@@ -10,7 +10,7 @@ import org.rondo.driver.retraining.Retraining;
 
 /** New data to the next version of a model, if it is better. The last line on standard output is JSON. */
 final class Retrain {
-    static final Map<Setting<?>, String> DEFAULTS = Job.table(Setting.NAME, "", Setting.EPOCHS, "3", Setting.WARM_UP, "20");
+    static final Map<Setting<?>, String> DEFAULTS = Job.table(Setting.NAME, "", Setting.EPOCHS, "3", Setting.WARM_UP, "20", Setting.VALIDATION, "0");
     static final Map<Setting<?>, String> DOCS = Job.table(Setting.NAME, "name of the model in the registry, which need not be there yet: then the first version is trained from random numbers",
             Setting.METRIC, "figure of the holdout that must be better, and of the validation data by which the best epoch's model is kept; auto: perplexity of a language model (and its last epoch), f1 of entities, accuracy of other labels, loss of numbers");
 

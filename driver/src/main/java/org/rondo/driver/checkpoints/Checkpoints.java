@@ -22,6 +22,8 @@ import org.rondo.driver.checkpoints.Folder.Seal;
  *  {@code commit.json} which is written last, seals the state and itself, and without which the directory is nothing. So a
  *  process may be killed at any moment, on file systems with or without an atomic rename. One driver writes at a time. */
 public final class Checkpoints {
+    /** Within the output directory of a training. */
+    public static final String DIRECTORY = "checkpoints";
     static final String STATE = "state.safetensors", COMMIT = "commit.json";
     private static final String PREFIX = "round-";
 

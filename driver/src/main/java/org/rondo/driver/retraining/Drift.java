@@ -32,12 +32,22 @@ record Drift(Profile now, Optional<Profile> then, List<String> warnings, List<St
         }
     }
 
+    /** @throws BadInput for limits that are none */
+    static void check(Settings settings) {
+        for (Setting<String> limits : List.of(Setting.UNKNOWN_LIMITS, Setting.LABEL_LIMITS, Setting.LENGTH_LIMITS)) Limits.of(settings, limits);
+    }
+
+    /** What is too little to learn from, if these are. */
+    static Optional<String> tooFew(Profile data, Settings settings) {
+        int least = settings.get(Setting.LEAST_TOKENS);
+        return data.tokens() >= least ? Optional.empty() : Optional.of("the new data have " + data.tokens() + " tokens, expected at least " + least + " (" + Setting.LEAST_TOKENS.key() + ")");
+    }
+
     /** @param now  the new data, seen by the champion's lexicon
      *  @param then what the champion has learnt from; empty where it does not say */
     static Drift of(Profile now, Optional<Profile> then, Settings settings) {
         Drift drift = new Drift(now, then, new ArrayList<>(), new ArrayList<>());
-        int least = settings.get(Setting.LEAST_TOKENS);
-        if (now.tokens() < least) drift.stops.add("the new data have " + now.tokens() + " tokens, expected at least " + least + " (" + Setting.LEAST_TOKENS.key() + ")");
+        tooFew(now, settings).ifPresent(drift.stops::add);
         drift.check("share of unknown tokens", now.unknown(), then.map(Profile::unknown), settings, Setting.UNKNOWN_LIMITS);
         then.ifPresent(before -> {
             drift.check("distance of the labels' distribution", now.labelDistance(before), Optional.empty(), settings, Setting.LABEL_LIMITS);

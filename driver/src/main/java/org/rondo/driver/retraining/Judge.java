@@ -23,8 +23,20 @@ record Judge(Metric metric, double margin, Map<Metric, Double> guards) {
     /** @param lexicon of the models
      *  @throws BadInput if a metric is none of theirs */
     static Judge of(Settings settings, Lexicon lexicon) {
-        Task task = lexicon.task();
-        boolean entities = task == Task.TAGGING && lexicon.scheme() != TagScheme.NONE;
+        return of(settings, lexicon.task(), lexicon.task() == Task.TAGGING && lexicon.scheme() != TagScheme.NONE);
+    }
+
+    /** Where there is no model yet.
+     *  @throws BadInput if a metric is none of the task, whatever its labels are */
+    static void check(Settings settings, Task task) {
+        try {
+            of(settings, task, false);
+        } catch (BadInput noFigureOfClasses) {
+            of(settings, task, task == Task.TAGGING);
+        }
+    }
+
+    private static Judge of(Settings settings, Task task, boolean entities) {
         String key = settings.get(Setting.METRIC);
         Metric metric = key.equals("auto") || key.equals("none") ? Metric.usual(task, entities) : Metric.of(key);
         if (!metric.isOf(task, entities)) throw notOf(metric, Setting.METRIC, task);
@@ -58,7 +70,9 @@ record Judge(Metric metric, double margin, Map<Metric, Double> guards) {
         double value = challenger.figure(metric);
         if (!Double.isFinite(value)) return new Verdict(false, metric.key() + " is " + value);
         if (champion == null) return new Verdict(true, "the first version");
-        double before = champion.figure(metric), gain = metric.isHigherBetter() ? value - before : before - value;
+        double before = champion.figure(metric);
+        if (!Double.isFinite(before)) return new Verdict(true, metric.key() + " " + number(value) + ", the champion's " + before);
+        double gain = metric.isHigherBetter() ? value - before : before - value;
         String compared = metric.key() + " " + number(value) + ", the champion's " + number(before);
         if (!(gain > 0 && gain >= margin)) return new Verdict(false, compared + ": " + (gain > 0 ? "better by less than the margin of " + number(margin) : "not better"));
         for (Map.Entry<Metric, Double> guard : guards.entrySet()) {

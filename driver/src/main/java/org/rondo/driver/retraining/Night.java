@@ -3,7 +3,6 @@ package org.rondo.driver.retraining;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -41,7 +40,9 @@ import org.rondo.driver.Storage;
 record Night(LocalDate date, String data, String holdout, String history, ObjectNode request) {
     /** A date within a path, in the letters of {@link DateTimeFormatter}: {@code {yyyy-MM-dd}}, {@code {yyyy/MM/dd}}. */
     private static final Pattern DATE = Pattern.compile("\\{([^{},]*yyyy[^{},]*)}");
-    private static final List<Setting<?>> FREE = List.of(Setting.REGISTRY, Setting.NAME, Setting.DEBUG, Setting.ROUND_DEADLINE, Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.LEASE_MINUTES);
+    private static final List<Setting<?>> FREE = List.of(Setting.REGISTRY, Setting.NAME, Setting.DEBUG, Setting.ROUND_DEADLINE, Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.LEASE_MINUTES,
+            Setting.SUMMARY, Setting.INPUT, Setting.OUTPUT, Setting.OVERWRITE, Setting.WARM_START, Setting.MODEL, Setting.VERSION, Setting.KEEP, Setting.OUTPUT_FORMAT, Setting.PROMPT, Setting.LENGTH,
+            Setting.TEMPERATURE, Setting.DAYS, Setting.HISTORY_DAYS);
 
     /** @param clock of today, for a date that is not set
      *  @throws BadInput if a pattern or the date is none */
@@ -51,6 +52,11 @@ record Night(LocalDate date, String data, String holdout, String history, Object
         String history = filled(settings.get(Setting.HISTORY), date.minusDays(days), before, Setting.HISTORY);
         String data = filled(settings.get(Setting.NEW_DATA), date, days, Setting.NEW_DATA), holdout = filled(settings.get(Setting.HOLDOUT), date, days, Setting.HOLDOUT);
         if (!history.equals(settings.get(Setting.HISTORY)) && list(history, conf).isEmpty()) history = "";        // of the first nights there is none yet
+        List<String> held = list(holdout, conf);
+        for (String learnt : List.of(data, history)) list(learnt, conf).stream().filter(held::contains).findFirst().ifPresent(both -> {
+            throw new BadInput("holdout " + holdout + " has a file of " + learnt + ", " + both.split(" ")[0] + ", expected data that no version learns from: the challenger would have seen the answers; set "
+                    + Setting.HOLDOUT.option() + " to others");
+        });
         ObjectNode request = new ObjectMapper().createObjectNode().put("date", date.toString()).put("data", data).put("holdout", holdout).put("history", history)
                 .put("files", sha256(Stream.of(data, holdout, history).flatMap(path -> list(path, conf).stream()).collect(Collectors.joining("\n"))));
         Map<String, String> all = new TreeMap<>(settings.all());
@@ -100,7 +106,7 @@ record Night(LocalDate date, String data, String holdout, String history, Object
         } catch (IllegalArgumentException noPath) {
             return List.of();                           // reading says why
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot list " + path + ": " + e.getMessage(), e);
+            throw new BadInput("cannot list the files of '" + path + "': " + e.getMessage() + "; check the path and the file system's configuration", e);
         }
         return found.stream().sorted().toList();
     }

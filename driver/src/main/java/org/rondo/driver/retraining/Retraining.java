@@ -7,16 +7,19 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.rondo.driver.BadInput;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
+import org.rondo.driver.checkpoints.Checkpoints;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Data;
 import org.rondo.driver.corpus.Examples;
 import org.rondo.driver.corpus.Lexicon;
 import org.rondo.driver.corpus.Profile;
 import org.rondo.driver.corpus.Task;
+import org.rondo.driver.corpus.Text;
 import org.rondo.driver.corpus.Tokens;
 import org.rondo.driver.registry.Entry;
 import org.rondo.driver.registry.Lease;
@@ -24,6 +27,7 @@ import org.rondo.driver.registry.Pointer;
 import org.rondo.driver.registry.Registry;
 import org.rondo.driver.registry.Version;
 import org.rondo.driver.rounds.Origin;
+import org.rondo.driver.rounds.Plan;
 import org.rondo.driver.rounds.Progress;
 import org.rondo.driver.rounds.Trainer;
 import org.rondo.driver.scoring.Evaluation;
@@ -60,7 +64,7 @@ public final class Retraining {
      *  @throws BadInput if the settings contradict it */
     public static Settings settings(JavaSparkContext sc, Settings settings) {
         Entry entry = entry(sc, settings);
-        return Origin.of(entry.current().map(p -> settings.with(Setting.WARM_START, entry.directory(p.version()))).orElse(settings), sc.hadoopConfiguration()).settings();
+        return Origin.of(warm(settings, entry, entry.current()), sc.hadoopConfiguration()).settings();
     }
 
     /** @throws BadInput if another retraining is under way, the data cannot be used or have drifted past a limit, or the settings contradict the champion */
@@ -72,17 +76,17 @@ public final class Retraining {
             if (mine.isPresent() && mine.get().state() != Version.State.UNFINISHED) return told(mine.get(), pointer);
             Settings own = of(night, pointer);
             Optional<Model> champion = pointer.map(p -> Model.load(entry.directory(p.version()).toString(), sc.hadoopConfiguration()));
-            Optional<Judge> judge = champion.map(model -> Judge.of(settings, model.lexicon()));
+            check(night, champion, own);
             Optional<Drift> drift = champion.map(model -> drift(model, night, own));
             int version = mine.map(Version::number).orElseGet(() -> entry.claim(request(night, pointer)));
             progress.note("version " + version + " of " + entry.path() + pointer.map(p -> ", from version " + p.version()).orElse(", the first"));
             lease.check();
-            Model challenger = trained(version, own);
-            lease.check();
+            Model challenger = trained(version, own, lease);
+            progress.note("measuring version " + version + " on " + night.holdout());
             int known = champion.map(model -> model.network().vocab()).orElse(challenger.network().vocab());
             Evaluation after = Evaluation.of(sc, challenger, night.holdout(), known, own, progress::note);
             Evaluation before = champion.map(model -> Evaluation.of(sc, model, night.holdout(), known, own, progress::note)).orElse(null);
-            ObjectNode facts = facts(night, pointer, judge.orElseGet(() -> Judge.of(settings, challenger.lexicon())), after, before);
+            ObjectNode facts = facts(night, pointer, Judge.of(settings, challenger.lexicon()), after, before);
             drift.ifPresent(d -> facts.set("drift", d.json()));
             lease.check();
             entry.finish(version, facts);
@@ -90,13 +94,23 @@ public final class Retraining {
         }
     }
 
-    /** That this night has begun before, if it has: and, unless it is finished, with the same champion. */
+    /** That this night has begun before, if it has: with the same champion, unless it is finished. What was found better than a champion that another has replaced before it
+     *  could is of no use. */
     private Optional<Version> version(Night night, Optional<Pointer> pointer) {
         return entry.versions().stream().filter(version -> {
             Optional<ObjectNode> request = entry.request(version.number());
             if (request.isEmpty() || !night.request().equals(request.get().path("night")) || version.state() == Version.State.DAMAGED) return false;
-            return version.state() != Version.State.UNFINISHED || request.get().path("parent").asInt() == pointer.map(Pointer::version).orElse(0);
+            if (version.state() == Version.State.UNFINISHED) return request.get().path("parent").asInt() == pointer.map(Pointer::version).orElse(0);
+            return !isPromoted(version.facts()) || serial(pointer) == version.facts().path("serial").asLong() || entry.history().stream().anyMatch(p -> p.version() == version.number());
         }).findFirst();
+    }
+
+    private static boolean isPromoted(ObjectNode facts) {
+        return facts.path("verdict").asText().equals("promoted");
+    }
+
+    private static long serial(Optional<Pointer> pointer) {
+        return pointer.map(Pointer::serial).orElse(0L);
     }
 
     private static ObjectNode request(Night night, Optional<Pointer> pointer) {
@@ -113,21 +127,41 @@ public final class Retraining {
 
     /** Moves the pointer, unless it has been since the verdict: by the run that was killed after it, or by somebody who knew better. */
     private Outcome decided(int version, ObjectNode facts, Optional<Pointer> pointer) {
-        boolean promoted = facts.path("verdict").asText().equals("promoted");
-        if (promoted && pointer.map(Pointer::serial).orElse(0L) == facts.path("serial").asLong()) entry.point(pointer, version, "retrain", facts.path("reason").asText());
+        boolean promoted = isPromoted(facts);
+        if (promoted && serial(pointer) == facts.path("serial").asLong()) entry.point(pointer, version, "retrain", facts.path("reason").asText());
         return new Outcome(promoted, facts.deepCopy().put("number", version));
     }
 
     private Settings of(Night night, Optional<Pointer> pointer) {
-        Settings own = settings.with(Setting.INPUT, night.data()).with(Setting.HISTORY, night.history()).with(Setting.OVERWRITE, true);
-        return Origin.of(pointer.isEmpty() ? own : own.with(Setting.WARM_START, entry.directory(pointer.get().version())), sc.hadoopConfiguration()).settings();
+        Settings own = warm(settings, entry, pointer).with(Setting.INPUT, night.data()).with(Setting.HISTORY, night.history()).with(Setting.OVERWRITE, true);
+        boolean measures = !own.get(Setting.VALIDATION).strip().matches("0(\\.0*)?");
+        return Origin.of(measures ? own : own.with(Setting.METRIC, "none"), sc.hadoopConfiguration()).settings();       // which is then of the holdout alone
+    }
+
+    /** Vectors from a file are for the first version: the others have them. */
+    private static Settings warm(Settings settings, Entry entry, Optional<Pointer> pointer) {
+        return pointer.isEmpty() ? settings : settings.with(Setting.WARM_START, entry.directory(pointer.get().version())).with(Setting.VECTORS, "");
+    }
+
+    /** What would be found after training, and then cost the night.
+     *  @throws BadInput if the holdout cannot be read, or limits, guards or metric are none */
+    private void check(Night night, Optional<Model> champion, Settings own) {
+        Drift.check(settings);
+        champion.ifPresentOrElse(model -> Judge.of(settings, model.lexicon()), () -> Judge.check(settings, Task.of(own)));
+        if (champion.isPresent()) read(night.holdout(), champion.get().lexicon(), own).close();
+        else if (Task.of(own) == Task.LANGUAGE_MODEL) Text.open(sc, night.holdout(), own, note -> { }).close();
+        else Examples.read(sc, night.holdout(), Task.of(own).target(own), own, note -> { }).close();
+    }
+
+    private Data read(String path, Lexicon lexicon, Settings own) {
+        return lexicon.task() == Task.LANGUAGE_MODEL ? Tokens.read(sc, path, lexicon.words(), own, note -> { })
+                : Examples.read(sc, path, lexicon.values() > 1 ? Examples.Target.VALUES : lexicon.task().target(own), lexicon.scheme(), own, note -> { });
     }
 
     /** @throws BadInput if a limit is passed that stops */
     private Drift drift(Model champion, Night night, Settings own) {
         Lexicon lexicon = champion.lexicon();
-        try (Data data = lexicon.task() == Task.LANGUAGE_MODEL ? Tokens.read(sc, night.data(), lexicon.words(), own, note -> { })
-                : Examples.read(sc, night.data(), lexicon.values() > 1 ? Examples.Target.VALUES : lexicon.task().target(own), lexicon.scheme(), own, note -> { })) {
+        try (Data data = read(night.data(), lexicon, own)) {
             Drift drift = Drift.of(Profile.of(data, lexicon), Profile.of(champion.provenance().path("data").path("profile")), settings);
             drift.warnings().forEach(warning -> progress.note("drift: " + warning));
             if (!drift.stops().isEmpty()) throw new BadInput("the data of " + night.data() + " are too far from what version " + entry.current().orElseThrow().version() + " has learnt from: "
@@ -137,14 +171,35 @@ public final class Retraining {
     }
 
     /** The version's model: trained now, from its last checkpoint on if it has one, or before, if only the verdict is missing. */
-    private Model trained(int version, Settings own) {
+    private Model trained(int version, Settings own, Lease lease) {
         String directory = entry.directory(version).toString();
         if (Model.exists(entry.directory(version), sc.hadoopConfiguration())) try {
-            return Model.load(directory, sc.hadoopConfiguration());
+            Model model = Model.load(directory, sc.hadoopConfiguration());
+            new Checkpoints(new Path(directory, Checkpoints.DIRECTORY), sc.hadoopConfiguration(), 1).delete();
+            return model;
         } catch (BadInput damaged) {
             progress.note("training again: " + damaged.getMessage());
         }
-        return new Trainer(sc, own.with(Setting.OUTPUT, directory), progress).train();
+        Model model = new Trainer(sc, own.with(Setting.OUTPUT, directory), progress.and(new Held(lease))).train();
+        Profile.of(model.provenance().path("data").path("profile")).flatMap(learnt -> Drift.tooFew(learnt, settings)).ifPresent(few -> {
+            throw new BadInput(few + "; give more data, or lower the limit");
+        });
+        return model;
+    }
+
+    /** Sees to it that nothing is written by who stood still while another went on: the last epoch's end comes before the model is saved. */
+    private record Held(Lease lease) implements Progress {
+        @Override public void begin(Plan plan, long firstRound, long tokens) {
+            lease.check();
+        }
+
+        @Override public void round(Round round) { }
+
+        @Override public void epoch(Epoch epoch, Model model) {
+            lease.check();
+        }
+
+        @Override public void note(String message) { }
     }
 
     private static ObjectNode facts(Night night, Optional<Pointer> pointer, Judge judge, Evaluation after, Evaluation before) {
@@ -153,7 +208,7 @@ public final class Retraining {
                 .put("data", night.data()).put("metric", judge.metric().key()).put("value", after.figure(judge.metric()))
                 .put("champion", before == null ? null : before.figure(judge.metric())).put("parent", pointer.map(Pointer::version).orElse(null))
                 .put("verdict", verdict.promoted() ? "promoted" : "rejected").put("reason", verdict.reason()).put("request", night.request().toString())
-                .put("serial", pointer.map(Pointer::serial).orElse(0L));
+                .put("serial", serial(pointer));
         ObjectNode figures = facts.putObject("figures");
         figures.set("challenger", after.json());
         if (before != null) figures.set("champion", before.json());

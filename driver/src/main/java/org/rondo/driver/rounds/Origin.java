@@ -32,7 +32,8 @@ public record Origin(Optional<Model> model, Settings settings) {
         Settings own = settings;
         for (Map.Entry<Setting<?>, Object> fact : facts(model).entrySet()) {
             Object given = settings.get(fact.getKey());
-            if (settings.has(fact.getKey()) && !given.toString().equals(fact.getValue().toString()))
+            boolean open = given.equals("auto") || given.equals("data") || given.equals(Setting.UNSET);       // said by no one in particular
+            if (settings.has(fact.getKey()) && !open && !given.toString().equals(fact.getValue().toString()))
                 throw new BadInput(fact.getKey().key() + " is " + given + ", but that of the model in " + directory + ", which warmStart goes on from, is " + fact.getValue()
                         + "; leave --" + fact.getKey().key() + " out, or start without --warmStart");
             own = own.with(fact.getKey(), fact.getValue());

@@ -24,7 +24,6 @@ import org.rondo.driver.checkpoints.Model;
  *  touched before the new one is there to be written, and only with {@code overwrite}. Directories that were made and stayed
  *  empty, because training was refused or failed before its first checkpoint, go when this is closed. */
 class Output implements AutoCloseable {
-    private static final String CHECKPOINTS = "checkpoints";
     /** Where nothing is kept: the model goes to the caller alone. */
     static final Output NONE = new Output() {
         @Override Progress told(Progress progress) {
@@ -72,7 +71,7 @@ class Output implements AutoCloseable {
         this.fs = Storage.of(directory, conf);
         this.directory = fs.makeQualified(directory);
         this.conf = conf;
-        this.checkpoints = new Checkpoints(new Path(this.directory, CHECKPOINTS), conf, settings.get(Setting.KEEP_CHECKPOINTS));
+        this.checkpoints = new Checkpoints(new Path(this.directory, Checkpoints.DIRECTORY), conf, settings.get(Setting.KEEP_CHECKPOINTS));
         this.settings = settings;
         this.progress = progress;
         this.scalars = new Scalars(this.directory, conf, progress::note);

@@ -157,8 +157,44 @@ class RetrainingTest {
         says("guards has accuracy, which is no figure of these models of language-model", "two", "guards", "accuracy:0.1");
         says("unknownLimits is '1'", "two", "unknownLimits", "1");
         says("hidden is 5, but that of the model", "two", "hidden", "5");
+        says("there is no", "two", "holdout", dir.resolve("nowhere").toString());
+        says("expected data that no version learns from", "holdout");
+        says("expected data that no version learns from", "two", "history", dir.resolve("holdout").toString());
+        says("learningRate", "two", "learningRate", "none");
         assertEquals(1, entry.versions().size());
         assertEquals(1, entry.current().orElseThrow().version());
+    }
+
+    @Test void theFirstNightIsCheckedToo() {
+        says("guards has accuracy, which is no figure", "one", "guards", "accuracy:0.1");
+        says("lengthLimits is 'x,1'", "one", "lengthLimits", "x,1");
+        says("there is no", "one", "holdout", dir.resolve("nowhere").toString());
+        assertEquals(0, entry.versions().size());
+        says("the new data have 660 tokens, expected at least 700", "one", "leastTokens", "700");
+        assertTrue(entry.current().isEmpty());
+    }
+
+    /** What is given as auto is no contradiction, and a metric is the holdout's where nothing else is held out. */
+    @Test void theSameCommandServesEveryNight() {
+        assertTrue(night("one", "directions", "auto", "metric", "loss", "characterHidden", "auto").promoted());
+        Retraining.Outcome second = night("two", "directions", "auto", "metric", "loss", "characterHidden", "auto");
+        assertTrue(second.promoted());
+        assertEquals("loss", second.facts().path("metric").asText());
+    }
+
+    /** It was found better than a champion that is none any more: whether it is better than the new one nobody knows. */
+    @Test void aVerdictOnAnotherChampionIsOfNoUse() throws IOException {
+        night("one");
+        night("two");
+        try (Stream<Path> pointers = Files.list(dir.resolve("R/lm/current"))) {
+            for (Path file : pointers.filter(path -> path.getFileName().toString().contains("2.json")).toList()) Files.delete(file);
+        }
+        int imported = entry.add(entry.directory(1).toString());
+        entry.promote(imported, "by hand");
+        Retraining.Outcome again = night("two");
+        assertEquals(imported + 1, again.facts().path("number").asInt());
+        assertEquals(imported, again.facts().path("parent").asInt());
+        assertEquals(again.promoted() ? imported + 1 : imported, entry.current().orElseThrow().version());
     }
 
     @Test void theSecondAtOnceIsToldOfTheFirst() {
