@@ -17,6 +17,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.hdfs.MiniDFSCluster;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.AfterAll;
@@ -86,6 +88,25 @@ class RetrainingTest {
         assertTrue(worse.facts().path("value").asDouble() > worse.facts().path("champion").asDouble());
         assertEquals(2, entry.current().orElseThrow().version());
         assertEquals(List.of(Version.State.REJECTED, Version.State.CURRENT, Version.State.PREVIOUS), entry.versions().stream().map(Version::state).toList());
+    }
+
+    /** Registry, data, holdout and history on a HDFS: a name node and a data node in this JVM, spoken to over sockets. */
+    @Test void nightsOnHdfsArePromoted() throws IOException {
+        Configuration conf = new Configuration();
+        conf.set(MiniDFSCluster.HDFS_MINIDFS_BASEDIR, dir.resolve("hdfs").toString());
+        try (MiniDFSCluster cluster = new MiniDFSCluster.Builder(conf).numDataNodes(1).build()) {
+            String root = cluster.getFileSystem().getUri() + "/";
+            for (String name : List.of("one", "two", "holdout"))
+                cluster.getFileSystem().copyFromLocalFile(new org.apache.hadoop.fs.Path(dir.resolve(name).toString()), new org.apache.hadoop.fs.Path(root + name));
+            entry = Registry.open(root + "R", sc.hadoopConfiguration()).entry("lm");
+            assertTrue(night("one", "registry", root + "R", "newData", root + "one", "holdout", root + "holdout").promoted());
+            Retraining.Outcome second = night("two", "registry", root + "R", "newData", root + "two", "holdout", root + "holdout", "history", root + "one");
+            assertTrue(second.promoted(), second.facts().toString());
+            assertEquals(2, entry.current().orElseThrow().version());
+            assertTrue(entry.directory(2).toString().startsWith("hdfs://"), entry.directory(2).toString());
+            assertTrue(model(2).parameters().length > 0);
+            assertFalse(Files.exists(dir.resolve("R")), "nothing on the local disk");
+        }
     }
 
     @Test void theSameNightAgainFindsItsOwnResult() {
