@@ -65,7 +65,7 @@ class WarmStartTest {
         for (String word : "x y z".split(" ")) assertTrue(grown.lexicon().id(word) >= 6, word);
         Settings settings = settings("new.txt", "none", TEXT);
         String text = dir.resolve("new.txt").toString();
-        Evaluation before = Evaluation.of(sc, old, text, 6, settings, note -> { }), after = Evaluation.of(sc, grown, text, 6, settings, note -> { });
+        Evaluation before = Evaluation.of(sc, old, text, old.lexicon(), settings, note -> { }), after = Evaluation.of(sc, grown, text, old.lexicon(), settings, note -> { });
         assertEquals(before.targets(), after.targets());
         assertEquals(before.loss(), after.loss(), 1e-6);
         long all = Evaluation.of(sc, grown, text, settings, note -> { }).targets();
@@ -82,7 +82,8 @@ class WarmStartTest {
         Model one = train("new.txt", "one", all);
         assertArrayEquals(one.parameters(), two.parameters());
         Settings settings = settings("new.txt", "none", TEXT);
-        double before = Evaluation.of(sc, Model.load(dir.resolve("old").toString(), sc.hadoopConfiguration()), dir.resolve("new.txt").toString(), 6, settings, note -> { }).loss();
+        Model old = Model.load(dir.resolve("old").toString(), sc.hadoopConfiguration());
+        double before = Evaluation.of(sc, old, dir.resolve("new.txt").toString(), old.lexicon(), settings, note -> { }).loss();
         double after = Evaluation.of(sc, one, dir.resolve("new.txt").toString(), settings, note -> { }).loss();
         assertTrue(after < 2.05, "of 7 words and a line's end at its place a sentence has ln 7 * 6 / 7 = 1.67 nats a token, a guess of 9 2.20: " + after + ", before " + before);
     }
