@@ -117,7 +117,7 @@ class SummaryTest {
     /** Of a directory of tables, whose readers take every file that does not begin with _ or a dot for rows. */
     @ParameterizedTest @Order(4) @CsvSource({"json", "parquet"})
     void scoringKeepsItsSummaryFromSparksReaders(String format) throws IOException {
-        String line = "score --input DIR/text --model DIR/model --output DIR/scored-" + format + " --outputFormat " + format;
+        String line = "score --input DIR/text --model DIR/model --output DIR/scored-" + format + " --format text --outputFormat " + format;
         assertEquals(Rondo.DONE, run(line), err());
         JsonNode figures = checked("score", read("scored-" + format + "/_summary.json"));
         String said = out().get(out().size() - 1);
