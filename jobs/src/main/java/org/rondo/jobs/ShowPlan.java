@@ -8,11 +8,13 @@ import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.deploy.SparkHadoopUtil;
 import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 import org.rondo.driver.corpus.Corpus;
 import org.rondo.driver.corpus.Shards;
 import org.rondo.driver.rounds.Forecast;
+import org.rondo.driver.rounds.Origin;
 import org.rondo.driver.rounds.OuterOptimizer;
 import org.rondo.driver.rounds.Plan;
 import org.rondo.driver.rounds.RoundTime;
@@ -28,12 +30,14 @@ final class ShowPlan {
 
     private ShowPlan() { }
 
-    static ObjectNode run(Settings settings, SparkConf conf, Console console) {
+    static ObjectNode run(Settings given, SparkConf conf, Console console) {
+        Origin origin = Origin.of(given, SparkHadoopUtil.get().newConfiguration(conf));
+        Settings settings = origin.settings();
         Train.warn(settings, console);
-        try (JavaSparkContext sc = Rondo.spark("plan", settings, conf); Corpus corpus = Corpus.read(sc, settings, console.err()::println);
+        try (JavaSparkContext sc = Rondo.spark("plan", settings, conf); Corpus corpus = Corpus.read(sc, settings, origin.lexicon(), console.err()::println);
                 Shards shards = corpus.training().shards(Plan.network(settings, corpus.lexicon()), corpus.lexicon(), settings)) {
             long held = corpus.validation() == null ? 0 : corpus.validation().count();
-            Plan plan = Plan.of(settings, corpus, shards);
+            Plan plan = Plan.of(origin, corpus, shards);
             // In cluster mode this is the application master, whose memory and cores say nothing of a machine to train on.
             Optional<WindowTime> window = conf.get("spark.submit.deployMode", "client").equals("cluster") ? Optional.empty()
                     : WindowTime.measure(plan, settings.get(Setting.KERNEL));

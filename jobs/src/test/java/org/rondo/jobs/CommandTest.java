@@ -58,7 +58,7 @@ class CommandTest {
             models promot             | unknown models promot; the nearest is promote
             models --registry R prune | option --registry stands before the models, expected after it; see rondo models --help
             models prune --kep 3      | unknown option --kep of prune; the nearest is --keep (rondo models prune --help shows all)
-            models --name M           | unknown option --name of models; see rondo models --help
+            models --nmae M           | the nearest is --name (rondo models --help shows all)
             models promote --keep 3   | unknown option --keep of promote; the nearest is --help (rondo models promote --help shows all)
             bench                     | no bench given, expected one of kernels, rounds, scale; see rondo bench --help
             bench kernles             | unknown bench kernles; the nearest is kernels

@@ -117,7 +117,7 @@ class ModelsTest {
             models rollback --registry DIR/R                  | no version of file:DIR/R/tagger was current before version 1
             models rollback --registry DIR/R --version 2      | version 2 of file:DIR/R/tagger was never current
             models prune --registry DIR/R --keep 0            | keep is '0', expected an integer from 1
-            models add --registry DIR/R --model DIR/R/tagger/versions/1 | entry is missing, expected the name
+            models add --registry DIR/R --model DIR/R/tagger/versions/1 | name is missing, expected the name
             models add --registry DIR/R --name new --model DIR/nowhere | DIR/nowhere
             models --registry nowhere://x                     | cannot use registry 'nowhere://x'""")
     void whatCannotBeUsedIsNamed(String line, String expected) {

@@ -32,6 +32,7 @@ import org.rondo.driver.rounds.WindowTime;
 import org.rondo.kernels.Network;
 import org.rondo.kernels.NativeLibrary;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -76,7 +77,7 @@ class RondoTest extends Terminal {
                 arguments("train --input DIR/text --output abfss://box@account/model", "--packages org.apache.hadoop:hadoop-azure:"),
                 arguments("generate --model s3a://bucket/model", "hadoop-aws"),
                 arguments("plan --input nowhere://x/text", "No FileSystem for scheme \"nowhere\""),
-                arguments("export --output DIR/exported --format onnx", "model is missing, expected directory of a trained model; set --model"),
+                arguments("export --output DIR/exported --format onnx", "model is missing, expected directory of a trained model"),
                 arguments("export --model DIR/nowhere --output DIR/exported --format onnx", "there is no directory file:DIR/nowhere, expected a model"),
                 arguments("export --model DIR/full --output DIR/exported --format onnx", "model.json is missing, so file:DIR/full is not a whole model"),
                 arguments("export --model DIR/file --output DIR/exported --format onnx", "which is a file"),
@@ -125,7 +126,7 @@ class RondoTest extends Terminal {
         assertEquals("file=" + folder.resolve("pytorch/model.safetensors") + System.lineSeparator(), out());
         assertEquals(Rondo.DONE, run("import --input DIR/pytorch/model.safetensors --vocabulary DIR/pytorch/vocabulary.txt --output DIR/back"), err());
         assertEquals("model=" + folder.resolve("back") + System.lineSeparator(), out());
-        assertTrue(err().contains("pytorch/model.safetensors is a model for language-model: 28 tokens of 4 numbers, 1 layer of 8 units (lstm), 28 outputs"), err());
+        assertTrue(err().contains("pytorch/model.safetensors is a model for language-model: 29 tokens of 4 numbers, 1 layer of 8 units (lstm), 29 outputs"), err());
         for (String file : List.of("model.safetensors", "vocabulary.txt")) assertEquals(-1, Files.mismatch(folder.resolve("travels").resolve(file), folder.resolve("back").resolve(file)), file);
         assertRefused("import --input DIR/pytorch/model.safetensors --vocabulary DIR/pytorch/vocabulary.txt --output DIR/back", "already holds a model; set --output to another directory, or --overwrite");
         assertEquals(Rondo.DONE, run("import --input DIR/pytorch/model.safetensors --vocabulary DIR/pytorch/vocabulary.txt --output DIR/back --overwrite"), err());
@@ -140,8 +141,11 @@ class RondoTest extends Terminal {
         try (Stream<Path> files = Files.list(folder.resolve("pytorch"))) {
             assertEquals(List.of("architecture.json", "model.onnx", "vocabulary.txt"), files.map(file -> file.getFileName().toString()).sorted().toList(), "nothing of the export before is left");
         }
-        Files.delete(folder.resolve("pytorch/architecture.json"));      // as one that was killed leaves it
-        assertEquals(Rondo.DONE, run("export --model DIR/travels --output DIR/pytorch --format pytorch"), err());
+        Files.delete(folder.resolve("pytorch/architecture.json"));      // as one that was killed leaves it, or a program of others
+        byte[] graph = Files.readAllBytes(folder.resolve("pytorch/model.onnx"));
+        for (String overwrite : List.of("", " --overwrite")) assertRefused("export --model DIR/travels --output DIR/pytorch --format pytorch" + overwrite,
+                "holds model.onnx and no architecture.json, so it is another program's, or an export that was killed; set --output to another directory, or delete this one");
+        assertArrayEquals(graph, Files.readAllBytes(folder.resolve("pytorch/model.onnx")), "and nothing of it is deleted");
     }
 
     private void assertRefused(String line, String why) {

@@ -137,6 +137,13 @@ class SummaryTest {
         JsonNode plan = checked("plan", read("plan.json"));
         assertEquals(read("model/summary.json").get("figures").get("parameters"), plan.get("parameters"));
         assertTrue(plan.get("bytesPerTask").asLong() > 0 && plan.get("driverHeapBytes").asLong() > 0, plan.toString());
+        String next = " --input DIR/more --warmStart DIR/model --batch 2 --seqLen 10 --epochs 1";
+        Files.writeString(folder.resolve("more"), Files.readString(folder.resolve("text")).replace('e', '\u00e9'));
+        assertEquals(Rondo.DONE, run("plan" + next + " --summary DIR/next.json"), err());
+        assertEquals(Rondo.DONE, run("train --output DIR/next" + next), err());
+        JsonNode grown = read("next.json").get("figures").get("parameters");
+        assertEquals(read("next/summary.json").get("figures").get("parameters"), grown, "of the model's network, and a character more");
+        assertTrue(grown.asInt() > plan.get("parameters").asInt(), grown.toString());
         assertEquals(Rondo.DONE, run("gradient-flow --output DIR/flow --input DIR/text --model DIR/model --batch 2 --seqLen 12"), err());
         assertEquals("page=" + folder.resolve("flow/gradient-flow.html") + " curves=" + checked("gradient-flow", read("flow/summary.json")).get("curves").asInt(), out().get(out().size() - 1));
     }

@@ -6,10 +6,12 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.StandardOpenOption;
 import java.security.DigestInputStream;
 import java.security.DigestOutputStream;
@@ -80,9 +82,13 @@ public final class Folder {
     /** Of all that is there, at one moment: {@link #list} of a local disk looks at each file too, and leaves out those that have gone by then. */
     public List<String> names() throws IOException {
         if (!(fs instanceof RawLocalFileSystem local)) return Stream.of(list()).map(file -> file.getPath().getName()).toList();
-        String[] names = local.pathToFile(path).list();
-        if (names == null && fs.exists(path)) throw new IOException(path + " cannot be listed");
-        return names == null ? List.of() : List.of(names);
+        try (Stream<java.nio.file.Path> files = Files.list(local.pathToFile(path).toPath())) {
+            return files.map(file -> file.getFileName().toString()).toList();
+        } catch (NoSuchFileException none) {
+            return List.of();
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
     }
 
     /** There, a directory, and with nothing in it. */

@@ -36,9 +36,22 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
                 return of(sc, older == null ? text : text.with(older, share, seed), settings, known, notes);
             }
         }
-        Examples.Target target = known == null || known.values() < 2 ? Task.of(settings).target(settings) : Examples.Target.VALUES;
-        Examples examples = Examples.read(sc, input, target, known == null ? null : known.scheme(), settings, notes);
-        return of(sc, history.isEmpty() ? examples : examples.with(Examples.read(sc, history, target, examples.scheme(), settings, notes), share, seed), settings, known, notes);
+        Examples.Target target = target(settings, known);
+        Examples examples = Examples.read(sc, input, target, known == null ? null : known.scheme(), settings, notes), older = null;
+        if (!history.isEmpty()) try {
+            older = Examples.read(sc, history, target, examples.scheme(), settings, notes);
+            examples = examples.with(older, share, seed);
+        } catch (RuntimeException e) {
+            examples.close();
+            if (older != null) older.close();
+            throw e;
+        }
+        return of(sc, examples, settings, known, notes);
+    }
+
+    /** Of all that is read, to learn from or to measure with. */
+    private static Examples.Target target(Settings settings, Lexicon known) {
+        return known != null && known.values() > 1 ? Examples.Target.VALUES : Task.of(settings).target(settings);
     }
 
     /** The same of a table that is already a Dataset, as {@code name} in messages: of labelled sequences, or of the lines of a text ({@link Text#of}). */
@@ -46,7 +59,7 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
         fraction(settings.get(Setting.VALIDATION));
         JavaSparkContext sc = new JavaSparkContext(table.sparkSession().sparkContext());
         return Task.of(settings) == Task.LANGUAGE_MODEL ? of(sc, Text.of(table, settings.get(Setting.TEXT_COLUMN), name), settings, known, notes)
-                : of(sc, Examples.read(table, name, Task.of(settings).target(settings), settings, notes), settings, known, notes);
+                : of(sc, Examples.read(table, name, target(settings, known), settings, notes), settings, known, notes);
     }
 
     private static Corpus of(JavaSparkContext sc, Text text, Settings settings, Lexicon known, Consumer<String> notes) {
@@ -76,7 +89,7 @@ public record Corpus(Lexicon lexicon, float[][] vectors, Data training, Data val
         Examples heldOut = null;
         try {
             long training = training(all.count(), fraction, 1, "sequences", all.name(), validation);
-            if (Double.isNaN(fraction)) heldOut = Examples.read(sc, validation, Task.of(settings).target(settings), all.scheme(), settings, notes);
+            if (Double.isNaN(fraction)) heldOut = Examples.read(sc, validation, target(settings, known), all.scheme(), settings, notes);
             else if (fraction > 0) heldOut = all.slice(training, all.count());
             Examples learnt = all.slice(0, training);
             useless(learnt, settings, notes);

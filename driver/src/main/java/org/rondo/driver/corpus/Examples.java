@@ -221,14 +221,14 @@ public final class Examples implements Data {
         }
     }
 
-    /** Of others so many that they are about {@code share} of both, or all, and these after them. They are drawn by the seed and their number. Both are closed.
+    /** Of others so many that they are about {@code share} of both, or all, and these after them. They are drawn by the seed, their number, and how many these are; their tags become of this scheme. Both are closed.
      *  @throws BadInput if they are of another kind */
     Examples with(Examples others, double share, long seed) {
-        if (width != others.width || values != others.values || scheme != others.scheme) throw new BadInput(others.name + " has " + others.kind() + ", expected " + kind() + ", as " + name
+        if (width != others.width || values != others.values || (scheme == TagScheme.NONE) != (others.scheme == TagScheme.NONE)) throw new BadInput(others.name + " has " + others.kind() + ", expected " + kind() + ", as " + name
                 + "; mix in data of one kind, or set " + Setting.TAG_SCHEME.option());
         double drawn = count * share / (1 - share) / Math.max(1, others.count);
-        Column number = functions.pmod(functions.xxhash64(functions.lit(seed), col(NUMBER)), functions.lit(1L << 32));
-        Dataset<Row> both = others.rows.filter(number.lt(drawn * (1L << 32))).withColumn("origin", functions.lit(0)).unionByName(rows.withColumn("origin", functions.lit(1)));
+        Column number = functions.pmod(functions.xxhash64(functions.lit(seed), functions.lit(count), col(NUMBER)), functions.lit(1L << 32));
+        Dataset<Row> both = others.in(scheme).filter(number.lt(drawn * (1L << 32))).withColumn("origin", functions.lit(0)).unionByName(rows.withColumn("origin", functions.lit(1)));
         JavaRDD<Row> numbered = both.orderBy("origin", NUMBER).drop("origin").javaRDD().zipWithIndex().map(row -> {
             Object[] cells = IntStream.range(0, row._1.size()).mapToObj(row._1::get).toArray();
             cells[AT_NUMBER] = row._2;
@@ -244,6 +244,14 @@ public final class Examples implements Data {
             mixed.unpersist();
             throw e;
         }
+    }
+
+    /** The rows, with the same entities in the tags of another scheme. */
+    private Dataset<Row> in(TagScheme wanted) {
+        if (wanted == scheme) return rows;
+        TagScheme from = scheme;
+        return rows.sparkSession().createDataFrame(rows.javaRDD().map(row -> RowFactory.create(row.get(AT_NUMBER), row.get(AT_SEQUENCE),
+                from.convert(row.getList(AT_TARGET), wanted).toArray(String[]::new))), rows.schema());
     }
 
     private String kind() {

@@ -66,6 +66,11 @@ public record Lexicon(Task task, Vocabulary words, Vocabulary characters, boolea
         return new Lexicon(task, words, characters, exact, features, labels, scheme, values);
     }
 
+    /** The same as if it knew the first {@code count} labels alone. */
+    public Lexicon withLabels(int count) {
+        return new Lexicon(task, words, characters, exact, features, labels.subList(0, Math.min(count, labels.size())), scheme, values);
+    }
+
     /** The same with what others have that it has not: words, characters and labels, after its own, so that all keep their ids.
      *  @param seen counted over data as these, by the same settings
      *  @param most words in all */

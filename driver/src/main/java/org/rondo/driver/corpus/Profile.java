@@ -14,7 +14,7 @@ import scala.Tuple2;
  *  @param sequences or lines of a text; 0 where a text's vocabulary does not have their ends
  *  @param tokens    or steps
  *  @param unknown   share of the tokens that the lexicon does not have
- *  @param labels    how often each is, as the data have them; empty where there are none */
+ *  @param labels    how often each is, those of entities in the lexicon's scheme, whatever the data have; empty where there are none */
 public record Profile(long sequences, long tokens, double unknown, Map<String, Long> labels) {
 
     /** One pass over the data. */
@@ -30,9 +30,10 @@ public record Profile(long sequences, long tokens, double unknown, Map<String, L
             List<?> sequence = row.getList(Examples.AT_SEQUENCE);
             return new long[] {1, sequence.size(), words ? sequence.stream().filter(word -> lexicon.id((String) word) == Vocabulary.UNKNOWN).count() : 0};
         }).fold(new long[3], (a, b) -> new long[] {a[0] + b[0], a[1] + b[1], a[2] + b[2]});
+        TagScheme data = examples.scheme(), scheme = data == TagScheme.NONE || lexicon.scheme() == TagScheme.NONE ? data : lexicon.scheme();
         Map<String, Long> labels = new TreeMap<>();
         if (task == Task.TAGGING || task == Task.CLASSIFICATION) examples.rows().javaRDD()
-                .flatMap(row -> task == Task.TAGGING ? row.<String>getList(Examples.AT_TARGET).iterator() : List.of(row.getString(Examples.AT_TARGET)).iterator())
+                .flatMap(row -> task == Task.TAGGING ? data.convert(row.getList(Examples.AT_TARGET), scheme).iterator() : List.of(row.getString(Examples.AT_TARGET)).iterator())
                 .mapToPair(label -> new Tuple2<>(label, 1L)).reduceByKey(Long::sum).collect().forEach(count -> labels.put(count._1, count._2));
         return new Profile(counts[0], counts[1], counts[2] / (double) Math.max(1, counts[1]), labels);
     }

@@ -136,11 +136,12 @@ public final class Text implements AutoCloseable {
         }, false));
     }
 
-    /** This text, and of another so many lines that they have about {@code share} of the characters of both, or all. They are drawn by the seed and by what
-     *  they say, so equal lines go together. The order is that of their paths. */
+    /** This text, and of another so many lines that they have about {@code share} of the characters of both, or all. They are drawn by the seed, by what
+     *  they say, so equal lines go together, and by how long this text is: a function of the data, and yet other lines with every night's text. The order is that of their paths. */
     Text with(Text other, double share, long seed) {
-        double wanted = characters() * share / (1 - share), drawn = wanted / Math.max(1, other.characters());
-        int salt = Long.hashCode(seed);
+        long own = characters();
+        double drawn = own * share / (1 - share) / Math.max(1, other.characters());
+        int salt = MurmurHash3$.MODULE$.mix(Long.hashCode(seed), Long.hashCode(own));
         JavaRDD<Split> some = other.splits.map(split -> {
             Stream<String> lines = StreamSupport.stream(Spliterators.spliteratorUnknownSize(split.lines, Spliterator.ORDERED), false);
             return new Split(split.file, split.start, lines.filter(line -> Integer.toUnsignedLong(MurmurHash3$.MODULE$.stringHash(line, salt)) < drawn * (1L << 32)).iterator());

@@ -6,6 +6,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -91,7 +92,8 @@ public final class Exported {
         if (network.head().crf()) notes.accept("the CRF's transitions are named as the package pytorch-crf has them, crf.transitions and so on; docs/formats.md");
     }
 
-    /** @throws BadInput if something is there that may not be replaced */
+    /** Other programs name their files as we do: only architecture.json tells that the rest is ours.
+     *  @throws BadInput if something is there that may not be replaced */
     private static void check(FileSystem fs, Path directory, boolean overwrite) throws IOException {
         FileStatus[] files;
         try {
@@ -100,10 +102,11 @@ public final class Exported {
         } catch (FileNotFoundException none) {
             return;
         }
-        for (FileStatus file : files)
-            if (!OWN.contains(file.getPath().getName())) throw new BadInput("output directory " + directory + " holds " + file.getPath().getName() + ", which export has not written; set --output to another directory");
-        for (FileStatus file : files)
-            if (file.getPath().getName().equals(ARCHITECTURE) && !overwrite)
-                throw new BadInput("output directory " + directory + " already holds an exported model; set --output to another directory, or --overwrite to replace it");
+        if (files.length == 0) return;
+        List<String> names = Arrays.stream(files).map(file -> file.getPath().getName()).sorted().toList();
+        for (String name : names) if (!OWN.contains(name)) throw new BadInput("output directory " + directory + " holds " + name + ", which export has not written; set --output to another directory");
+        if (!names.contains(ARCHITECTURE)) throw new BadInput("output directory " + directory + " holds " + names.get(0) + " and no " + ARCHITECTURE
+                + ", so it is another program's, or an export that was killed; set --output to another directory, or delete this one");
+        if (!overwrite) throw new BadInput("output directory " + directory + " already holds an exported model; set --output to another directory, or --overwrite to replace it");
     }
 }

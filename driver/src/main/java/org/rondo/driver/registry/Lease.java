@@ -6,7 +6,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -26,6 +28,7 @@ import org.rondo.driver.BadInput;
 public final class Lease implements AutoCloseable {
     /** A lease of the shortest length is renewed six times in it. */
     private static final Duration SHORTEST = Duration.ofMillis(60);
+    private static final Path PROC = Path.of("/proc");
     private static final int RENEWALS = 6, KEEP = 20, BEFORE_FILE_SYSTEMS_CLOSE = FileSystem.SHUTDOWN_HOOK_PRIORITY + 50;
 
     private final Ledger ledger;
@@ -136,29 +139,54 @@ public final class Lease implements AutoCloseable {
         if (!ShutdownHookManager.get().isShutdownInProgress()) ShutdownHookManager.get().removeShutdownHook(atEnd);
     }
 
-    /** Whether the holder was a process of those that this one sees, and is none any more: then nobody needs to wait. */
+    /** Whether the holder was a process of those that this one sees, and is none any more: then nobody needs to wait. A process is told by its number and when it began: another
+     *  may have its number by now. Where /proc does not say, it is taken to live. */
     private static boolean isGone(ObjectNode line) {
-        String seen = processes();
-        if (seen.isEmpty() || !line.path("processes").asText().equals(seen) || line.path("started").asText().isEmpty()) return false;
-        Instant started = Instant.parse(line.path("started").asText());
-        // another has its number if it began at another time; a clock that is set moves that a little
-        return ProcessHandle.of(line.path("pid").asLong()).flatMap(process -> process.info().startInstant())
-                .filter(start -> Duration.between(started, start).abs().compareTo(Duration.ofMinutes(1)) < 0).isEmpty();
+        String seen = processes(), began = line.path("startTicks").asText();
+        if (seen.isEmpty() || began.isEmpty() || !line.path("processes").asText().equals(seen) || !line.path("user").asText().equals(user())) return false;
+        try {
+            return !startTicks(line.path("pid").asLong()).equals(began);
+        } catch (NoSuchFileException gone) {
+            return true;
+        } catch (IOException unreadable) {
+            return false;
+        }
     }
 
-    /** Which processes this one sees: those of a start of the machine, and of a container on it. Empty where it is not Linux. */
+    /** Which processes this one sees: of a start of the machine, and of a container on it, those of a user, because /proc may hide those of others (hidepid).
+     *  Empty where it is not Linux, or /proc is another container's. */
     private static String processes() {
         try {
-            return Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip() + " " + Files.readSymbolicLink(Path.of("/proc/self/ns/pid"));
-        } catch (IOException | UnsupportedOperationException unknown) {
+            if (!Files.readSymbolicLink(PROC.resolve("self")).toString().equals(Long.toString(ProcessHandle.current().pid()))) return "";
+            return Files.readString(PROC.resolve("sys/kernel/random/boot_id")).strip() + " " + Files.readSymbolicLink(PROC.resolve("self/ns/pid"))
+                    + " uid:" + Files.getAttribute(PROC.resolve("self"), "unix:uid");
+        } catch (IOException | UnsupportedOperationException | IllegalArgumentException unknown) {
             return "";
         }
     }
 
+    /** When a process began, in ticks since the machine's start, which no setting of a clock moves: field 22 of its stat (proc(5)), of which the second is its name,
+     *  in parentheses, and may have anything in it.
+     *  @throws NoSuchFileException if there is none of that number */
+    private static String startTicks(long pid) throws IOException {
+        String stat = Files.readString(PROC.resolve(pid + "/stat"), StandardCharsets.ISO_8859_1);
+        String[] fromThird = stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ");
+        if (fromThird.length < 20) throw new IOException("/proc/" + pid + "/stat is '" + stat + "', expected 22 fields or more");
+        return fromThird[19];
+    }
+
     private static ObjectNode holder(String job) {
         return JsonNodeFactory.instance.objectNode().put("job", job).put("user", user()).put("host", host()).put("pid", ProcessHandle.current().pid())
-                .put("started", ProcessHandle.current().info().startInstant().map(Instant::toString).orElse("")).put("processes", processes())
+                .put("startTicks", ownStartTicks()).put("processes", processes())
                 .put("lease", UUID.randomUUID().toString()).put("since", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+    }
+
+    private static String ownStartTicks() {
+        try {
+            return startTicks(ProcessHandle.current().pid());
+        } catch (IOException notLinux) {
+            return "";
+        }
     }
 
     private static String user() {

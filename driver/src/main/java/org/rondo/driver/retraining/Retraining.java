@@ -83,7 +83,7 @@ public final class Retraining {
             lease.check();
             Model challenger = trained(version, own, lease);
             progress.note("measuring version " + version + " on " + night.holdout());
-            int known = champion.map(model -> model.network().vocab()).orElse(challenger.network().vocab());
+            Lexicon known = champion.orElse(challenger).lexicon();
             Evaluation after = Evaluation.of(sc, challenger, night.holdout(), known, own, progress::note);
             Evaluation before = champion.map(model -> Evaluation.of(sc, model, night.holdout(), known, own, progress::note)).orElse(null);
             ObjectNode facts = facts(night, pointer, Judge.of(settings, challenger.lexicon()), after, before);

@@ -34,7 +34,7 @@ import org.rondo.kernels.Window;
  *                         {@link Setting#UNTIL_DECAY}
  *  @param outer           takes the step on the mean of the parameters
  *  @param emaDecay        of the average over rounds; 0: none
- *  @param keptFloats      that the driver keeps beside the state of training: what words' vectors start from, and the parameters of the best epoch so far */
+ *  @param keptFloats      that the driver keeps beside the state of training: what words' vectors start from, the parameters of the model that is gone on from, and of the best epoch so far */
 public record Plan(Network network, int shards, Window.Size window, Window.Size validation, boolean streams, long targets, int windowsPerEpoch, int windowsPerRound,
                    int epochs, int gradientsUntil, Dropout dropout, Optimizer optimizer, OuterOptimizer outer, double emaDecay, long keptFloats) implements Serializable {
     /** Of {@link #gradientsUntil}: also where there come to be more epochs. */
@@ -46,11 +46,13 @@ public record Plan(Network network, int shards, Window.Size window, Window.Size 
 
     /** @throws BadInput if there are more windows than can be counted, or a network that cannot be laid out; if what is held out is of another
      *                   kind than what is learnt, or the model to keep cannot be told by it */
-    public static Plan of(Settings settings, Corpus corpus, Shards shards) {
+    public static Plan of(Origin origin, Corpus corpus, Shards shards) {
+        Settings settings = origin.settings();
         Network network = network(settings, corpus.lexicon());
         long vectors = corpus.vectors() == null ? 0 : Stream.of(corpus.vectors()).filter(vector -> vector != null).distinct().mapToLong(vector -> vector.length).sum();
         long best = Selection.of(settings, corpus).metric() == null ? 0 : network.parameterCount();
-        return of(settings, network, shards, corpus.validation() == null ? shards.size() : corpus.validation().largest(network, corpus.lexicon(), settings), vectors + best);
+        long start = origin.model().map(model -> (long) model.parameters().length).orElse(0L);
+        return of(settings, network, shards, corpus.validation() == null ? shards.size() : corpus.validation().largest(network, corpus.lexicon(), settings), vectors + best + start);
     }
 
     /** Of what is held out no window needs more memory than one of these; the last epoch's model is kept, and vectors start from random numbers. */
@@ -192,7 +194,7 @@ public record Plan(Network network, int shards, Window.Size window, Window.Size 
     }
 
     /** Bytes of the driver's heap: the model that is kept, with velocity and average, a newer one as it is fetched, its parts as they
-     *  arrive, and the states of all shards with them; the best epoch's parameters and pretrained vectors, where there are such; and what Spark itself
+     *  arrive, and the states of all shards with them; the parameters of the best epoch and of the model to go on from, and pretrained vectors, where there are such; and what Spark itself
      *  takes. Replicas' vectors do not come here. */
     public long driverHeap() {
         long model = (long) network.parameterCount() * (vectors() + (emaDecay > 0 ? 1 : 0));

@@ -26,7 +26,7 @@ final class Provenance {
     private static final List<Setting<?>> FREE = List.of(Setting.INPUT, Setting.OUTPUT, Setting.VALIDATION, Setting.WARM_START, Setting.HISTORY, Setting.EPOCHS, Setting.KERNEL,
             Setting.ROUND_DEADLINE, Setting.CHECKPOINT_EVERY, Setting.KEEP_CHECKPOINTS, Setting.OVERWRITE, Setting.SUMMARY, Setting.DEBUG, Setting.MODEL, Setting.PROMPT, Setting.LENGTH, Setting.TEMPERATURE,
             Setting.REGISTRY, Setting.NAME, Setting.NEW_DATA, Setting.HOLDOUT, Setting.DATE, Setting.DAYS, Setting.HISTORY_DAYS, Setting.MARGIN, Setting.GUARDS, Setting.LEAST_TOKENS,
-            Setting.UNKNOWN_LIMITS, Setting.LABEL_LIMITS, Setting.LENGTH_LIMITS, Setting.LEASE_MINUTES);
+            Setting.UNKNOWN_LIMITS, Setting.LABEL_LIMITS, Setting.LENGTH_LIMITS, Setting.LEASE_MINUTES, Setting.VERSION, Setting.KEEP);
 
     private final ObjectNode facts = new ObjectMapper().createObjectNode();
     private ArrayNode epochs = facts.arrayNode();

@@ -47,7 +47,7 @@ public final class Trainer {
         if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));       // before the text is read, and not once a task
         try (Output output = writes ? Output.open(sc, settings, progress) : Output.NONE; Corpus corpus = reading.apply(origin.lexicon());
                 Shards shards = corpus.training().shards(Plan.network(settings, corpus.lexicon()), corpus.lexicon(), settings)) {
-            Plan planned = Plan.of(settings, corpus, shards);
+            Plan planned = Plan.of(origin, corpus, shards);
             ExecutorMemory.of(sc, planned.bytesPerTask(), planned.bytesPerStep()).check("batch, seqLen, hidden", progress::note);
             Selection selection = Selection.of(settings, corpus);
             Provenance provenance = new Provenance(origin, planned, corpus, selection.metric());

@@ -35,7 +35,7 @@ import scala.Tuple3;
 /** How well a model predicts data, computed on Spark. A text is read in shards x batch streams, each from a zero state; of sequences
  *  the figures are those of each by itself, however they are batched.
  *  @param targets    predicted: of a text all tokens but the first
- *  @param loss       mean of a target's: nats, or the mean squared error
+ *  @param loss       mean of a target's: nats, or the mean squared error; NaN where none counts
  *  @param characters of the text that the tokens stand for; 0 of other data, and where only some targets are counted
  *  @param unknown    share of a text's tokens that the vocabulary does not have
  *  @param entities   of tags that say where entities are, else null
@@ -90,22 +90,27 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
     /** @param input as {@link Setting#INPUT} says
      *  @param notes hears what was chosen, and what was left out */
     public static Evaluation of(JavaSparkContext sc, Model model, String input, Settings settings, Consumer<String> notes) {
-        return of(sc, model, input, ALL, settings, notes);
+        return of(sc, model, input, null, settings, notes);
     }
 
-    /** The same, comparable with that of another model, whose vocabulary this one's begins with.
-     *  @param known tokens of the other: no others are counted as targets, nor unknown ones, because of a word that one model does not know they say different things */
-    public static Evaluation of(JavaSparkContext sc, Model model, String input, int known, Settings settings, Consumer<String> notes) {
+    /** The same, with a loss that is comparable with that of another model, whose tokens and labels this one's begin with.
+     *  @param other its lexicon: of a text no other tokens are counted as targets, nor unknown ones, because of a word that one model does not know they say different things;
+     *               the loss is of sequences whose labels it has, NaN where there are none; other figures are of all. Null: comparable with nothing */
+    public static Evaluation of(JavaSparkContext sc, Model model, String input, Lexicon other, Settings settings, Consumer<String> notes) {
         if (sc.isLocal()) Kernel.check(settings.get(Setting.KERNEL));
         Task task = model.lexicon().task();
         try (Data data = task == Task.LANGUAGE_MODEL ? Tokens.read(sc, input, model.lexicon().words(), settings, notes)
                 : Examples.read(sc, input, model.lexicon().values() > 1 ? Examples.Target.VALUES : task.target(settings), model.lexicon().scheme(), settings, notes)) {
-            return data instanceof Tokens tokens ? of(sc, model, tokens, known, settings) : of(sc, model, (Examples) data, settings);
+            return of(sc, model, data, other, settings);
         }
     }
 
     public static Evaluation of(JavaSparkContext sc, Model model, Data data, Settings settings) {
-        return data instanceof Tokens tokens ? of(sc, model, tokens, ALL, settings) : of(sc, model, (Examples) data, settings);
+        return of(sc, model, data, null, settings);
+    }
+
+    private static Evaluation of(JavaSparkContext sc, Model model, Data data, Lexicon other, Settings settings) {
+        return data instanceof Tokens tokens ? of(sc, model, tokens, other == null ? ALL : other.words().size(), settings) : of(sc, model, (Examples) data, other, settings);
     }
 
     private static Evaluation of(JavaSparkContext sc, Model model, Tokens tokens, int known, Settings settings) {
@@ -157,8 +162,9 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
         }
     }
 
-    private static Evaluation of(JavaSparkContext sc, Model model, Examples examples, Settings settings) {
+    private static Evaluation of(JavaSparkContext sc, Model model, Examples examples, Lexicon other, Settings settings) {
         Lexicon lexicon = model.lexicon();
+        int known = other == null ? lexicon.labels().size() : other.labels().size();
         examples.check(lexicon);
         Broadcast<float[]> parameters = sc.broadcast(model.parameters());
         sc.setJobGroup("evaluation", "evaluate on " + examples.count() + " sequences", true);
@@ -167,8 +173,8 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
             String kernel = settings.get(Setting.KERNEL);
             int budget = settings.get(Setting.BATCH_TOKENS);
             Scored all = new Scored(lexicon, examples.scheme());
-            for (Scored part : examples.parts(settings.get(Setting.SHARDS)).map(part -> score(network, lexicon, parameters.value(), part, budget, kernel)).collect()) all.merge(part);
-            if (all.targets == 0) throw examples.unknownLabels(lexicon);
+            for (Scored part : examples.parts(settings.get(Setting.SHARDS)).map(part -> score(network, lexicon, known, parameters.value(), part, budget, kernel)).collect()) all.merge(part);
+            if (all.targets == 0 && other == null) throw examples.unknownLabels(lexicon);
             return new Evaluation(lexicon.task(), all.targets, all.loss / all.targets, 0, 0, all.entities, all.classes, all.values, all.kernels);
         } finally {
             parameters.destroy();
@@ -176,10 +182,11 @@ public record Evaluation(Task task, long targets, double loss, long characters, 
         }
     }
 
-    private static Scored score(Network network, Lexicon lexicon, float[] parameters, Examples.Part part, int budget, String choice) {
+    /** @param known labels that have a loss: the first so many */
+    private static Scored score(Network network, Lexicon lexicon, int known, float[] parameters, Examples.Part part, int budget, String choice) {
         Scored scored = new Scored(lexicon, part.scheme());
         try (Predictor predictor = new Predictor(network, lexicon, parameters, choice, TaskContext.get().cpus())) {
-            Sequences sequences = part.encode(lexicon, network, 0, budget);
+            Sequences sequences = part.encode(lexicon.withLabels(known), network, 0, budget);
             scored.loss = predictor.predict(sequences, (s, labels, outputs) -> scored.add(lexicon, part.targets().get(s), labels, outputs));
             scored.targets = sequences.targets();
             if (predictor.kernel() != null) scored.kernels.add(predictor.kernel());

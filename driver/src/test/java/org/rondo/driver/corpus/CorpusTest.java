@@ -3,6 +3,7 @@ package org.rondo.driver.corpus;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.rondo.driver.BadInput;
+import org.rondo.driver.Setting;
 import org.rondo.driver.Settings;
 
 class CorpusTest {
@@ -139,6 +141,51 @@ class CorpusTest {
         assertEquals("validation " + brief + " has 1 tokens, expected at least 2; give more text, or set --validation to a fraction of the input, or to 0 for none",
                 refused("123456789\n", brief.toString()));
         assertEquals(0, sc.getPersistentRDDs().size());
+    }
+
+    /** A history that is not there, and one of another kind. */
+    @Test void whatWasReadIsLetGoWhereItsHistoryIsRefused() throws IOException {
+        Path input = write("input.conll", "a N\n\nb V\n"), entities = write("entities.conll", "a B-X\nb O\n");
+        for (String history : List.of(dir.resolve("nowhere").toString(), entities.toString())) {
+            Settings settings = Settings.of(Map.of("task", "tagging", "input", input.toString(), "history", history, "validation", "0"));
+            String message = assertThrows(BadInput.class, () -> Corpus.read(sc, settings, note -> { })).getMessage();
+            assertTrue(message.contains(history.endsWith("nowhere") ? "nowhere" : "has tokens with tags of iob2, expected tokens with tags of none, as file:" + input), message);
+            assertEquals(Map.of(), sc.getPersistentRDDs());
+        }
+    }
+
+    /** The same entities in another scheme, which the data say by themselves: nothing has drifted, and it is a history. */
+    @Test void entitiesAreTheSameInAnyScheme() throws IOException {
+        String sentence = "in O\nNew B-LOC\nYork I-LOC\nParis B-LOC\n\n", iobes = sentence.replace("York I", "York E").replace("Paris B", "Paris S");
+        Path iob2 = write("iob2.conll", sentence), other = write("iobes.conll", iobes), none = write("none.conll", "in IN\nParis NNP\n");
+        Settings tagging = Settings.of(Map.of("task", "tagging", "input", iob2.toString(), "validation", other.toString()));
+        for (String learnt : List.of("iobes", "data", "io")) try (Corpus corpus = Corpus.read(sc, tagging.with(Setting.LEARNT_SCHEME, learnt), note -> { });
+                Examples classes = Examples.read(sc, none.toString(), Examples.Target.LABELS, tagging, note -> { })) {
+            Profile here = Profile.of(corpus.training(), corpus.lexicon()), there = Profile.of(corpus.validation(), corpus.lexicon());
+            assertEquals(here, there);
+            assertEquals(learnt.equals("io") ? Map.of("O", 1L, "I-LOC", 3L) : learnt.equals("data") ? Map.of("O", 1L, "B-LOC", 2L, "I-LOC", 1L)
+                    : Map.of("O", 1L, "B-LOC", 1L, "E-LOC", 1L, "S-LOC", 1L), here.labels());
+            assertEquals(1, here.labelDistance(Profile.of(classes, corpus.lexicon())), 1e-12, "classes are counted as they are");
+        }
+        List<String> checksums = new ArrayList<>();
+        for (Path history : List.of(iob2, other)) try (Corpus corpus = Corpus.read(sc, tagging.with(Setting.VALIDATION, "0").with(Setting.HISTORY, history).with(Setting.HISTORY_SHARE, 0.9), note -> { })) {
+            assertEquals(2, corpus.training().count());
+            assertEquals(TagScheme.IOB2, ((Examples) corpus.training()).scheme());
+            checksums.add(corpus.training().checksum());
+        }
+        assertEquals(checksums.get(0), checksums.get(1));
+        assertEquals(0, sc.getPersistentRDDs().size());
+    }
+
+    /** That it predicts several says the model, and no setting. */
+    @Test void whatIsHeldOutHasTheTargetsOfTheModelThatIsGoneOnFrom() throws IOException {
+        Path input = write("input.json", "{\"text\": \"a b\", \"values\": [1, 4]}\n"), other = write("other.json", "{\"text\": \"b\", \"values\": [2, 3]}\n");
+        Settings settings = Settings.of(Map.of("task", "regression", "input", input.toString(), "validation", other.toString()));
+        try (Corpus first = Corpus.read(sc, settings.with(Setting.VALUES_COLUMN, "values"), note -> { });
+                Corpus next = Corpus.read(sc, settings, first.lexicon(), note -> { })) {
+            assertEquals(2, ((Examples) next.validation()).values());
+            assertEquals(first.validation().checksum(), next.validation().checksum());
+        }
     }
 
     private String refused(String text, String validation) {

@@ -144,18 +144,54 @@ class LeaseTest {
         assertFalse(ledger.cutOff().isPresent());
     }
 
+    /** Of one that is told to end the line says that it is released; of one that is killed it does not, but that process is no more. */
     @ParameterizedTest @ValueSource(booleans = {true, false})
-    void aProcessThatIsToldToEndReleasesItAndOneThatIsKilledDoesNot(boolean told) throws Exception {
-        Process process = new ProcessBuilder(ProcessHandle.current().info().command().orElseThrow(), "-cp", System.getProperty("java.class.path"), Holding.class.getName(),
-                temp + "/process-" + told).redirectError(ProcessBuilder.Redirect.DISCARD).start();
-        assertEquals("taken\n", new String(process.getInputStream().readNBytes(6)));
+    void whatAProcessHadThatHasEndedIsTakenAtOnce(boolean told) throws Exception {
         Ledger ledger = ledger(temp + "/process-" + told);
+        Process process = holding(temp + "/process-" + told);
         assertTrue(assertThrows(BadInput.class, () -> Lease.take(ledger, "retrain", HOUR)).getMessage().contains("process " + process.pid()));
+        end(process, told);
+        assertEquals(told, ledger.newest().orElseThrow().content().get("released").asBoolean());
+        assertTrue(Instant.now().isBefore(expires(ledger.newest().orElseThrow())) != told);
+        Lease.take(ledger, "retrain", HOUR).close();
+    }
+
+    /** As of another machine or container, of another user, whose processes may be hidden, or of one who could not tell when it began: the number says nothing. */
+    @ParameterizedTest @ValueSource(strings = {"processes", "user", "startTicks"})
+    void whereItCannotBeSeenThatTheHolderHasEndedItIsWaitedFor(String other) throws Exception {
+        Ledger ledger = ledger(temp + "/unseen-" + other);
+        end(holding(temp + "/unseen-" + other), false);
+        Ledger.Line newest = ledger.newest().orElseThrow();
+        assertFalse(newest.content().get(other).asText().isEmpty());
+        ledger.append(newest.number(), newest.content().deepCopy().put(other, other.equals("startTicks") ? "" : "another")).orElseThrow();
+        assertTrue(assertThrows(BadInput.class, () -> Lease.take(ledger, "retrain", HOUR)).getMessage().contains("is held by retrain of"));
+        ledger.append(newest.number() + 1, newest.content()).orElseThrow();
+        Lease.take(ledger, "retrain", HOUR).close();
+    }
+
+    /** This process's number, given to it after one that had it before: that one is gone. */
+    @Test void aNumberThatAnotherProcessHasByNowIsNotTheHolder() throws IOException {
+        Ledger ledger = ledger(temp + "/reused");
+        Lease ours = Lease.take(ledger, "retrain", HOUR);
+        assertThrows(BadInput.class, () -> Lease.take(ledger, "retrain", HOUR));
+        Ledger.Line newest = ledger.newest().orElseThrow();
+        assertTrue(newest.content().get("startTicks").asText().matches("[1-9][0-9]*"), newest.toString());
+        ledger.append(newest.number(), newest.content().deepCopy().put("startTicks", "1")).orElseThrow();
+        Lease.take(ledger, "retrain", HOUR).close();
+        ours.close();
+    }
+
+    private static Process holding(String directory) throws IOException {
+        Process process = new ProcessBuilder(ProcessHandle.current().info().command().orElseThrow(), "-cp", System.getProperty("java.class.path"), Holding.class.getName(),
+                directory).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+        assertEquals("taken\n", new String(process.getInputStream().readNBytes(6)));
+        return process;
+    }
+
+    private static void end(Process process, boolean told) throws InterruptedException {
         if (told) process.destroy();
         else process.destroyForcibly();
         process.waitFor();
-        if (told) Lease.take(ledger, "retrain", HOUR).close();
-        else assertThrows(BadInput.class, () -> Lease.take(ledger, "retrain", HOUR));
     }
 
     static final class Holding {

@@ -113,8 +113,8 @@ class RetrainingTest {
         night("one");
         Retraining.Outcome second = night("two"), rejected = night("backwards");
         epochs = 0;
-        assertEquals(second.facts(), night("two").facts());
-        assertEquals(rejected.facts(), night("backwards").facts());
+        assertEquals(second.facts().toString(), night("two").facts().toString());
+        assertEquals(rejected.facts().toString(), night("backwards").facts().toString());
         assertEquals(0, epochs, "nothing is trained again");
         assertEquals(3, entry.versions().size());
         assertEquals(2, entry.current().orElseThrow().version());

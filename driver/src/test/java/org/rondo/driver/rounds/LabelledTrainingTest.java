@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -274,7 +275,7 @@ class LabelledTrainingTest {
             for (String shards : List.of("1", "5")) {
                 Settings settings = settings("tagged.conll", "planned", "validation", held.toString(), "tagScheme", "iob2", "shards", shards);
                 try (Corpus corpus = Corpus.read(sc, settings, note -> { }); Shards parts = corpus.training().shards(Plan.network(settings, corpus.lexicon()), corpus.lexicon(), settings)) {
-                    Plan plan = Plan.of(settings, corpus, parts);
+                    Plan plan = Plan.of(new Origin(Optional.empty(), settings), corpus, parts);
                     assertTrue(plan.batch() * plan.seqLen() <= 60, plan.window().toString());
                     assertEquals(plan.layout().bytes() + Layout.forScoring(plan.network(), 1, 900).bytes(), plan.bytesPerTask());
                     assertTrue(Layout.forScoring(plan.network(), 1, 900).bytes() > 2 * Layout.forScoring(plan.network(), plan.window()).bytes());

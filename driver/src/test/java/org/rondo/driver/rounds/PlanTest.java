@@ -126,7 +126,7 @@ class PlanTest {
 
     /** Of the words {@code <unk> <eos> a b}: vectors 4*2, LSTM 12*(2+3+1), softmax 4*(3+1). The state of 2 streams is h and c of 3 units. The file has a vector
      *  of a, and a mean for what is unknown. All thrice; what is kept once. */
-    @Test void theDriverKeepsTheBestEpochAndPretrainedVectors(@TempDir Path dir) throws IOException {
+    @Test void theDriverKeepsTheBestEpochPretrainedVectorsAndTheModelToGoOnFrom(@TempDir Path dir) throws IOException {
         Path text = Files.writeString(dir.resolve("text"), "a b a b a b a b\n".repeat(20)), vectors = Files.writeString(dir.resolve("vectors.txt"), "a 1 2\nc 3 4\n");
         Settings plain = Settings.of(Map.of("input", text.toString(), "unit", "word", "embedding", "2", "hidden", "3", "layers", "1", "batch", "2", "seqLen", "5", "optimizer", "sgd"));
         long state = 3 * (8 + 72 + 16 + 2 * 6);
@@ -135,6 +135,10 @@ class PlanTest {
             assertEquals(4 * (state + 96), ofData(sc, plain.with(Setting.STOP_AFTER, 2)));
             assertEquals(4 * (state + 96), ofData(sc, plain.with(Setting.METRIC, "perplexity")));
             assertEquals(4 * (state + 4), ofData(sc, plain.with(Setting.VECTORS, vectors)));
+            new Trainer(sc, plain.with(Setting.OUTPUT, dir.resolve("model")).with(Setting.EPOCHS, 1), new Silent()).train();
+            Path more = Files.writeString(dir.resolve("more"), "a b c a b c a b c\n".repeat(20));         // and c: 2 and 3 + 1 more, in a network that the model says
+            Settings next = Settings.of(Map.of("input", more.toString(), "batch", "2", "seqLen", "5", "optimizer", "sgd", "warmStart", dir.resolve("model").toString()));
+            assertEquals(4 * (3 * (96 + 6 + 2 * 6) + 96), ofData(sc, next));
             Path tagged = Files.writeString(dir.resolve("tagged.conll"), "a X\nb Y\n\n".repeat(20));      // <unk> a b; 2 labels, and a CRF's 2*2 and twice 2
             Settings tagging = plain.with(Setting.TASK, "tagging").with(Setting.INPUT, tagged).with(Setting.CHARACTER_HIDDEN, 0).with(Setting.DIRECTIONS, "forward");
             long parameters = 3 * 2 + 72 + 2 * (3 + 1) + 8;
@@ -145,9 +149,10 @@ class PlanTest {
 
     /** Bytes of the driver's heap beside what Spark itself takes. */
     private static long ofData(JavaSparkContext sc, Settings settings) {
-        try (Corpus corpus = Corpus.read(sc, settings, note -> { });
-                Shards shards = corpus.training().shards(Plan.network(settings, corpus.lexicon()), corpus.lexicon(), settings)) {
-            return Plan.of(settings, corpus, shards).driverHeap() - (512 << 20);
+        Origin origin = Origin.of(settings, sc.hadoopConfiguration());
+        try (Corpus corpus = Corpus.read(sc, origin.settings(), origin.lexicon(), note -> { });
+                Shards shards = corpus.training().shards(Plan.network(origin.settings(), corpus.lexicon()), corpus.lexicon(), origin.settings())) {
+            return Plan.of(origin, corpus, shards).driverHeap() - (512 << 20);
         }
     }
 

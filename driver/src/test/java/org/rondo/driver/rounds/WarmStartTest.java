@@ -9,9 +9,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.AfterEach;
@@ -23,6 +29,7 @@ import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.corpus.Corpus;
 import org.rondo.driver.corpus.Tokens;
+import org.rondo.driver.corpus.Vocabulary;
 import org.rondo.driver.scoring.Evaluation;
 
 /** Training that goes on from a trained model, on real local Spark. */
@@ -65,7 +72,7 @@ class WarmStartTest {
         for (String word : "x y z".split(" ")) assertTrue(grown.lexicon().id(word) >= 6, word);
         Settings settings = settings("new.txt", "none", TEXT);
         String text = dir.resolve("new.txt").toString();
-        Evaluation before = Evaluation.of(sc, old, text, 6, settings, note -> { }), after = Evaluation.of(sc, grown, text, 6, settings, note -> { });
+        Evaluation before = Evaluation.of(sc, old, text, old.lexicon(), settings, note -> { }), after = Evaluation.of(sc, grown, text, old.lexicon(), settings, note -> { });
         assertEquals(before.targets(), after.targets());
         assertEquals(before.loss(), after.loss(), 1e-6);
         long all = Evaluation.of(sc, grown, text, settings, note -> { }).targets();
@@ -82,7 +89,8 @@ class WarmStartTest {
         Model one = train("new.txt", "one", all);
         assertArrayEquals(one.parameters(), two.parameters());
         Settings settings = settings("new.txt", "none", TEXT);
-        double before = Evaluation.of(sc, Model.load(dir.resolve("old").toString(), sc.hadoopConfiguration()), dir.resolve("new.txt").toString(), 6, settings, note -> { }).loss();
+        Model old = Model.load(dir.resolve("old").toString(), sc.hadoopConfiguration());
+        double before = Evaluation.of(sc, old, dir.resolve("new.txt").toString(), old.lexicon(), settings, note -> { }).loss();
         double after = Evaluation.of(sc, one, dir.resolve("new.txt").toString(), settings, note -> { }).loss();
         assertTrue(after < 2.05, "of 7 words and a line's end at its place a sentence has ln 7 * 6 / 7 = 1.67 nats a token, a guess of 9 2.20: " + after + ", before " + before);
     }
@@ -97,6 +105,23 @@ class WarmStartTest {
                 assertEquals(share, (characters - ours) / characters, share / 2.5);
             }
         }
+    }
+
+    /** Of history's 4890 characters texts of 2430 and 2432 draw half: by hashes of their own, so that two draws have half of their lines in common. */
+    @Test void ofTheSameHistoryOtherLinesAreLearntWithAnotherText() throws IOException {
+        Files.writeString(dir.resolve("history.txt"), IntStream.range(0, 1000).mapToObj(line -> "h" + line + "\n").collect(Collectors.joining()));
+        List<Set<String>> drawn = new ArrayList<>();
+        for (String more : List.of("", "", "b\n")) {
+            Files.writeString(dir.resolve("night.txt"), "aaaa bbb\n".repeat(270) + more);
+            String[] all = with(TEXT, "history", dir.resolve("history.txt").toString(), "historyShare", "0.5", "maxVocabulary", "5000");
+            try (Corpus corpus = Corpus.read(sc, settings("night.txt", "none", all), note -> { })) {
+                drawn.add(IntStream.range(0, 1000).mapToObj(line -> "h" + line).filter(word -> corpus.lexicon().id(word) != Vocabulary.UNKNOWN).collect(Collectors.toSet()));
+            }
+        }
+        assertEquals(drawn.get(0), drawn.get(1), "a function of the data");
+        Set<String> both = new TreeSet<>(drawn.get(0));
+        both.retainAll(drawn.get(2));
+        assertEquals(0.5, both.size() / (double) drawn.get(0).size(), 0.1, "of 500 lines, four standard deviations");
     }
 
     private static String distinct(int lines) {

@@ -91,6 +91,33 @@ class LabelledEvaluationTest {
         assertTrue(message.endsWith("none.json has 1 sequence to measure with, but none whose labels are all among those learnt, [x, y]; give data labelled as those to learn from, or more of both"), message);
     }
 
+    /** Of N and V the other model knows N: the loss is of the sentences that are N alone, the rest of all. Biases are as above, on N. */
+    @Test void theLossThatIsComparedIsOfSequencesThatBothModelsKnow() throws IOException {
+        String data = "u N\nv V\n\nw N\nu N\n", unknown = "u V\n";
+        for (String head : List.of("softmax", "crf")) {
+            Settings settings = settings("tagging", "head", head, "tagScheme", "none");
+            Model model = biased(data, "data.conll", settings, "N"), other = biased("u N\n", "other.conll", settings, "N");
+            assertEquals(List.of("N", "V"), model.lexicon().labels());
+            Evaluation alone = evaluation(model, "w N\nu N\n", "known.conll", settings), e = compared(model, other, data, "data.conll", settings);
+            assertEquals(2, e.targets());
+            assertEquals(alone.loss(), e.loss());
+            assertEquals(3 / 4.0, e.classes().accuracy(), "of all");
+            assertEquals(2, compared(other, other, data, "data.conll", settings).targets(), "as many as of the other itself");
+            Evaluation none = compared(model, other, unknown, "new.conll", settings);
+            assertEquals(0, none.targets());
+            assertTrue(Double.isNaN(none.loss()));
+            assertEquals(0, none.classes().accuracy());
+        }
+        Settings settings = settings("regression");
+        String numbers = "{\"text\": \"u v\", \"label\": 1}\n{\"text\": \"u\", \"label\": 5}\n";
+        Model model = zero(numbers, "data.json", settings);
+        assertEquals(2, compared(model, model, numbers, "data.json", settings).targets(), "numbers have no labels, and all count");
+    }
+
+    private Evaluation compared(Model model, Model other, String data, String name, Settings settings) throws IOException {
+        return Evaluation.of(sc, model, Files.writeString(dir.resolve(name), data).toString(), other.lexicon(), settings, note -> { });
+    }
+
     /** As of an evening's posts: what was learnt says how they are read. Two of four tokens are taken for entities, and none is one; plain classes are right or not. */
     @Test void dataWithoutAnEntityAreMeasuredInTheSchemeThatWasLearnt() throws IOException {
         String outside = "u O\nv O\n\nw O\nu O\n";
