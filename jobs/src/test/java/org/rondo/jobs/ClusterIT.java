@@ -104,7 +104,7 @@ class ClusterIT {
         assertTrue(driver.events().stream().anyMatch(event -> event.startsWith("task " + task[0] + " on " + victim.id() + " ends by ExecutorLostFailure: ")), driver::log);
         assertTrue(driver.log().contains("MiB with what the JVM takes, but spark.executor.memoryOverhead is 1 MiB; set --conf spark.executor.memoryOverhead="), driver::log);
         List<String> names = site.names(output);
-        assertTrue(names.contains("_SUCCESS") && names.stream().allMatch(name -> name.matches("_SUCCESS|part-[^/]*\\." + format)), names.toString());
+        assertTrue(names.contains("_SUCCESS") && names.stream().allMatch(name -> name.matches("_SUCCESS|_summary.json|part-[^/]*\\." + format)), names.toString());
         List<String> expected = rows("scored-" + format, format);
         assertEquals(Site.POSTS, expected.size());
         assertEquals(expected, rows(output, format));

@@ -10,10 +10,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -49,30 +51,33 @@ import org.rondo.driver.rounds.Progress;
         String next = checksum(entry("whole"));
         int changes = (int) Files.size(dir.resolve("changes"));
         assertTrue(changes > POINTS && !old.equals(next), changes + " changes");
-        int kills = 0;
+        Map<String, Callable<Integer>> kills = new LinkedHashMap<>();
+        // the last ones are those of verdict, pointer and release: every one of them, and of all 24 that are spread evenly
+        Stream.concat(IntStream.range(0, POINTS).mapToObj(p -> 1 + p * (changes - 1) / POINTS), IntStream.rangeClosed(Math.max(1, changes - 11), changes).boxed()).sorted().distinct()
+                .forEach(at -> kills.put("before change " + at, () -> retrain("killed", "two", at)));
+        for (int later : new int[] {0, 100, 300}) kills.put(later + " ms into the measuring", () -> killedMeasuring(later));        // which changes nothing on disk
+        int killed = 0;
         TreeSet<Integer> found = new TreeSet<>();
         try (JavaSparkContext sc = new JavaSparkContext(new SparkConf(false).setMaster("local[1]").setAppName("KilledRetrainIT").set("spark.ui.enabled", "false").set("spark.driver.host", "127.0.0.1"))) {
-            // the last ones are those of verdict, pointer and release: every one of them, and of all 24 that are spread evenly
-            for (int at : Stream.concat(IntStream.range(0, POINTS).mapToObj(p -> 1 + p * (changes - 1) / POINTS), IntStream.rangeClosed(Math.max(1, changes - 11), changes).boxed()).sorted().distinct().toList()) {
-                String registry = "killed-" + at;
-                copy("clean", registry);
-                boolean killed = retrain(registry, "two", at) == KILLED;         // events are written by the clock, so that the last changes are not always there
-                Entry entry = entry(registry);
+            for (Map.Entry<String, Callable<Integer>> kill : kills.entrySet()) {
+                copy("clean", "killed");
+                int code = kill.getValue().call();
+                Entry entry = entry("killed");
                 int version = entry.current().orElseThrow().version();
-                assertEquals(version == 1 ? old : next, checksum(entry), "version " + version + " after a kill before change " + at);
-                if (killed) {
-                    kills++;
+                assertEquals(version == 1 ? old : next, checksum(entry), "version " + version + " after a kill " + kill.getKey());
+                if (code == KILLED) {           // events are written by the clock, so that the last changes are not always there
+                    killed++;
                     found.add(version);
                 }
-                assertTrue(again(sc, registry).promoted(), "again, after a kill before change " + at);
+                assertTrue(again(sc, "killed").promoted(), "again, after a kill " + kill.getKey());
                 assertEquals(2, entry.current().orElseThrow().version());
-                assertEquals(next, checksum(entry), "the same bits as without a kill, before change " + at);
-                delete(dir.resolve(registry));
+                assertEquals(next, checksum(entry), "the same bits as without a kill " + kill.getKey());
+                delete(dir.resolve("killed"));
             }
         }
         assertEquals(new TreeSet<>(List.of(1, 2)), found, "kills before and after the pointer moved");
-        System.out.println("killed " + kills + " times, at points of " + changes);
-        assertTrue(kills >= LEAST, kills + " kills");
+        System.out.println("killed " + killed + " times, among " + changes + " changes");
+        assertTrue(killed >= LEAST, killed + " kills");
     }
 
     private void text(String name, int seed) throws IOException {
@@ -94,12 +99,28 @@ import org.rondo.driver.rounds.Progress;
 
     /** @return the exit code; 137 when killed */
     private int retrain(String registry, String data, int at) throws Exception {
+        return ended(start(registry, data, at));
+    }
+
+    /** The same, some time after it has begun to measure. */
+    private int killedMeasuring(int milliseconds) throws Exception {
+        Process process = start("killed", "two", 0);
+        while (process.isAlive() && !Files.readString(dir.resolve("log")).contains("measuring version 2")) Thread.sleep(5);
+        process.waitFor(milliseconds, TimeUnit.MILLISECONDS);
+        process.destroyForcibly();
+        return ended(process);
+    }
+
+    private Process start(String registry, String data, int at) throws IOException {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx512m", "-XX:TieredStopAtLevel=1"));
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments().stream().filter(option -> option.startsWith("--add-") || option.equals("-XX:+IgnoreUnrecognizedVMOptions")).toList());
         command.addAll(List.of("-Dspark.master=local[1]", "-Dspark.ui.enabled=false", "-Dspark.driver.host=127.0.0.1", "-Dspark.hadoop.fs.killing.impl=" + KillingFileSystem.class.getName(),
                 "-Dspark.hadoop.killing.log=" + dir.resolve("changes"), "-Dspark.hadoop.killing.at=" + at, "-cp", System.getProperty("java.class.path"), Rondo.class.getName(), "retrain"));
         settings("killing://" + dir.resolve(registry), data).forEach((key, value) -> command.addAll(List.of("--" + key, value)));
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(dir.resolve("log").toFile()).start();
+        return new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(dir.resolve("log").toFile()).start();
+    }
+
+    private int ended(Process process) throws Exception {
         assertTrue(process.waitFor(SECONDS, TimeUnit.SECONDS), "still running after " + SECONDS + " s");
         int code = process.exitValue();
         if (code != 0 && code != KILLED) throw new AssertionError("exit code " + code + ": " + Files.readString(dir.resolve("log")));
