@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The commands of pages and examples, run in a folder of their own, one after the other, as they stand there: but for a network that is tiny, and one epoch where they
  *  do not say how many. */
 class DocsIT {
-    private static final int SECONDS = 900;
+    private static final int SECONDS = 1800;
     private static final String SENTENCES = "the quick brown fox jumps over the lazy dog\nOnce upon a time there was a fox\n";
     @TempDir Path folder;
 
