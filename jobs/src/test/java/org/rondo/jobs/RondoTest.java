@@ -139,7 +139,7 @@ class RondoTest extends Terminal {
         assertRefused("export --model DIR/travels --output DIR/file --format onnx --overwrite", "is a file, expected a directory to write to");
         assertEquals(Rondo.DONE, run("export --model DIR/travels --output DIR/pytorch --format onnx --overwrite"), err());
         try (Stream<Path> files = Files.list(folder.resolve("pytorch"))) {
-            assertEquals(List.of("architecture.json", "model.onnx", "vocabulary.txt"), files.map(file -> file.getFileName().toString()).sorted().toList(), "nothing of the export before is left");
+            assertEquals(List.of("architecture.json", "model.onnx", "summary.json", "vocabulary.txt"), files.map(file -> file.getFileName().toString()).sorted().toList(), "nothing of the export before is left");
         }
         Files.delete(folder.resolve("pytorch/architecture.json"));      // as one that was killed leaves it, or a program of others
         byte[] graph = Files.readAllBytes(folder.resolve("pytorch/model.onnx"));
