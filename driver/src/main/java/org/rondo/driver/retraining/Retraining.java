@@ -6,6 +6,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.Optional;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -144,13 +145,14 @@ public final class Retraining {
     }
 
     /** What would be found after training, and then cost the night.
-     *  @throws BadInput if the holdout cannot be read, or limits, guards or metric are none */
+     *  @throws BadInput if data or holdout cannot be read, or limits, guards or metric are none */
     private void check(Night night, Optional<Model> champion, Settings own) {
         Drift.check(settings);
         champion.ifPresentOrElse(model -> Judge.of(settings, model.lexicon()), () -> Judge.check(settings, Task.of(own)));
-        if (champion.isPresent()) read(night.holdout(), champion.get().lexicon(), own).close();
-        else if (Task.of(own) == Task.LANGUAGE_MODEL) Text.open(sc, night.holdout(), own, note -> { }).close();
-        else Examples.read(sc, night.holdout(), Task.of(own).target(own), own, note -> { }).close();
+        if (champion.isPresent()) read(night.holdout(), champion.get().lexicon(), own).close();          // the new data are read for their drift
+        else for (String path : List.of(night.data(), night.holdout()))
+            if (Task.of(own) == Task.LANGUAGE_MODEL) Text.open(sc, path, own, note -> { }).close();
+            else Examples.read(sc, path, Task.of(own).target(own), own, note -> { }).close();
     }
 
     private Data read(String path, Lexicon lexicon, Settings own) {

@@ -190,6 +190,7 @@ class RetrainingTest {
         says("guards has accuracy, which is no figure", "one", "guards", "accuracy:0.1");
         says("lengthLimits is 'x,1'", "one", "lengthLimits", "x,1");
         says("there is no", "one", "holdout", dir.resolve("nowhere").toString());
+        says("no text in", "empty");
         assertEquals(0, entry.versions().size());
         says("the new data have 660 tokens, expected at least 700", "one", "leastTokens", "700");
         assertTrue(entry.current().isEmpty());
