@@ -35,7 +35,7 @@ import org.rondo.driver.rounds.Progress;
 
 /** retrain in a JVM of its own, killed with SIGKILL at points spread over everything that it changes on disk, from the lease to the pointer. */
 @Tag("cluster") class KilledRetrainIT {
-    private static final int POINTS = 24, LEAST = 30, SECONDS = 180, KILLED = 128 + 9;
+    private static final int POINTS = 24, LEAST = 30, SECONDS = 900, KILLED = 128 + 9;
     private static final Configuration CONF = new Configuration(false);
     @TempDir Path dir;
 
