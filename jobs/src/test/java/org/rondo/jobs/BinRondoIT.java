@@ -102,6 +102,16 @@ class BinRondoIT {
         assertTrue(four.out().contains("4 tasks at a time"), four.out() + four.err());
     }
 
+    /** It is the application's, but for the jobs that have a setting of this name. */
+    @Test void theNameOfAModelGoesToTheJob() throws Exception {
+        for (String job : List.of("retrain", "models")) {
+            List<String> lines = rondo(dryRun("/s"), job, "--name", "M").lines();
+            assertEquals(List.of(job, "--name", "M"), lines.subList(lines.size() - 3, lines.size()));
+        }
+        List<String> lines = rondo(dryRun("/s"), "train", "--name", "M").lines();
+        assertEquals(List.of("--name", "M"), lines.subList(1, 3));
+    }
+
     @Test void everyOptionOfSparkSubmitIsKnown() throws Exception {
         Class<?> parser = Class.forName("org.apache.spark.launcher.SparkSubmitOptionParser");
         var constructor = parser.getDeclaredConstructor();
@@ -118,7 +128,7 @@ class BinRondoIT {
             for (String name : names) {
                 Result result = value ? rondo(dryRun("/s"), "train", name, "value") : rondo(dryRun("/s"), "train", name);
                 assertEquals(name, result.lines().size() > 1 ? result.lines().get(1) : result.err(), "bin/rondo does not know " + name);
-                assertTrue(Setting.ALL.stream().noneMatch(setting -> ("--" + setting.key()).equals(name)), name + " is a setting too");
+                assertTrue(name.equals("--name") || Setting.ALL.stream().noneMatch(setting -> ("--" + setting.key()).equals(name)), name + " is a setting too");
             }
         }
     }
