@@ -70,7 +70,8 @@ import org.rondo.driver.rounds.Progress;
                     found.add(version);
                 }
                 assertTrue(again(sc, "killed").promoted(), "again, after a kill " + kill.getKey());
-                assertEquals(2, entry.current().orElseThrow().version());
+                // a kill between the claim of a number and its directory costs that number
+                assertTrue(entry.current().orElseThrow().version() > 1, "the new one is current, after a kill " + kill.getKey());
                 assertEquals(next, checksum(entry), "the same bits as without a kill " + kill.getKey());
                 delete(dir.resolve("killed"));
             }
