@@ -29,6 +29,7 @@ import org.rondo.driver.Settings;
 import org.rondo.driver.checkpoints.Model;
 import org.rondo.driver.registry.Entry;
 import org.rondo.driver.registry.Registry;
+import org.rondo.driver.registry.Version;
 import org.rondo.driver.retraining.Retraining;
 import org.rondo.driver.rounds.Plan;
 import org.rondo.driver.rounds.Progress;
@@ -72,6 +73,7 @@ import org.rondo.driver.rounds.Progress;
                 assertTrue(again(sc, "killed").promoted(), "again, after a kill " + kill.getKey());
                 // a kill between the claim of a number and its directory costs that number
                 assertTrue(entry.current().orElseThrow().version() > 1, "the new one is current, after a kill " + kill.getKey());
+                assertEquals(List.of(Version.State.CURRENT, Version.State.PREVIOUS), entry.versions().stream().map(Version::state).toList(), "and nothing else is left, after a kill " + kill.getKey());
                 assertEquals(next, checksum(entry), "the same bits as without a kill " + kill.getKey());
                 delete(dir.resolve("killed"));
             }

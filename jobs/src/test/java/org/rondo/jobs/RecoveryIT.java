@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
  *  of their own, give the bits of an undisturbed local run. */
 class RecoveryIT {
     private static final Path SCRIPT = Path.of("../bin/rondo").toAbsolutePath().normalize();
-    private static final int SECONDS = 900;
+    private static final int SECONDS = 150;
 
     @TempDir Path folder;
 

@@ -83,6 +83,9 @@ public final class Retraining {
             progress.note("version " + version + " of " + entry.path() + pointer.map(p -> ", from version " + p.version()).orElse(", the first"));
             lease.check();
             Model challenger = trained(version, own, lease);
+            Profile.of(challenger.provenance().path("data").path("profile")).flatMap(learnt -> Drift.tooFew(learnt, settings)).ifPresent(few -> {        // of the first night
+                throw new BadInput(few + "; give more data, or lower the limit");
+            });
             progress.note("measuring version " + version + " on " + night.holdout());
             Lexicon known = champion.orElse(challenger).lexicon();
             Evaluation after = Evaluation.of(sc, challenger, night.holdout(), known, own, progress::note);
@@ -182,11 +185,7 @@ public final class Retraining {
         } catch (BadInput damaged) {
             progress.note("training again: " + damaged.getMessage());
         }
-        Model model = new Trainer(sc, own.with(Setting.OUTPUT, directory), progress.and(new Held(lease))).train();
-        Profile.of(model.provenance().path("data").path("profile")).flatMap(learnt -> Drift.tooFew(learnt, settings)).ifPresent(few -> {
-            throw new BadInput(few + "; give more data, or lower the limit");
-        });
-        return model;
+        return new Trainer(sc, own.with(Setting.OUTPUT, directory), progress.and(new Held(lease))).train();
     }
 
     /** Sees to it that nothing is written by who stood still while another went on: the last epoch's end comes before the model is saved. */

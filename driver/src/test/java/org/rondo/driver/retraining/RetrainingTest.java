@@ -192,7 +192,7 @@ class RetrainingTest {
         says("there is no", "one", "holdout", dir.resolve("nowhere").toString());
         says("no text in", "empty");
         assertEquals(0, entry.versions().size());
-        says("the new data have 660 tokens, expected at least 700", "one", "leastTokens", "700");
+        for (int run = 0; run < 2; run++) says("the new data have 660 tokens, expected at least 700", "one", "leastTokens", "700");
         assertTrue(entry.current().isEmpty());
     }
 
